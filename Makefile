@@ -1,0 +1,49 @@
+# Roadworthy. `make help` lists what can be done; each target makes the environments it needs.
+SHELL := /bin/bash
+PYTHON ?= python3.11
+DEV := .venvs/dev/bin/python
+TEST := tests/run.py -q --durations=5
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint goldens bench lock clean spotless environments tools FORCE
+
+help: ## show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+demo: .venvs/dev .venvs/analysis .venvs/torch ## train, package, serve and capture traffic signs on this machine
+	@$(DEV) -m pipelines run traffic_signs $(ARGS)
+
+test: environments tools ## all tests, each image's stages in that image's environment
+	$(DEV) $(TEST) tests/pipelines tests/house
+	.venvs/analysis/bin/python $(TEST) tests/artifacts tests/images tests/signs tests/data tests/package tests/storage tests/capture tests/report
+	.venvs/torch/bin/python $(TEST) tests/data/test_gtsrb_oracle.py tests/fine_tune tests/serve
+	.venvs/detector/bin/python $(TEST) tests/detector
+
+lint: .venvs/dev ## ruff (rules and format), mypy --strict on components/ and pipelines/
+	.venvs/dev/bin/ruff check .
+	.venvs/dev/bin/ruff format --check .
+	.venvs/dev/bin/mypy
+
+goldens: .venvs/dev ## compile every pipeline into manifests/pipelines/ (tests only compare)
+	$(DEV) -m pipelines compile
+
+bench: environments ## measure the server beside LitServe and MLServer, and what capture costs
+	.venvs/torch/bin/python tests/bench/run.py
+
+lock: ## renew the lock files from requirements*.in (needs uv)
+	bash images/lock.sh
+
+environments: .venvs/dev .venvs/analysis .venvs/torch .venvs/detector .venvs/testing
+
+.venvs/%: FORCE
+	@$(PYTHON) images/environment.py $* $@
+
+tools: ## an S3 server for the tests: versitygw where there is go, else moto's
+	@$(PYTHON) tests/tools.py
+
+clean: ## remove what runs and tests have made
+	rm -rf runs .cache build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -not -path './.venvs/*' -prune -exec rm -rf {} +
+
+spotless: clean ## also remove the environments
+	rm -rf .venvs

@@ -1,0 +1,84 @@
+"""Makes the environment of an image from its lock file: ``python3.11 images/environment.py torch .venvs/torch``.
+
+The Containerfiles and the laptop's ``.venvs/`` both come from here, so both hold the same packages. Standard library
+only: it runs before anything is installed.
+
+``TORCH_INDEX_URL`` may name an index with CPU builds of torch; they are other files than the locked ones, so torch and
+torchvision are then taken from there by version, and CUDA's packages are left out. All else is checked by hash.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import re
+import subprocess
+import sys
+import tempfile
+import time
+import venv
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+LOCKS = {
+    "dev": ROOT / "requirements-dev.txt",
+    "testing": ROOT / "tests" / "requirements.txt",
+    "moto": ROOT / "tests" / "moto" / "requirements.txt",
+}
+TORCH = ("torch", "torchvision")
+CUDA = ("nvidia-", "cuda-", "triton")
+
+
+def main(name: str, target: Path) -> None:
+    """Brings ``target`` to what the lock file of ``name`` says; does nothing when it is there already."""
+    lock, index = LOCKS.get(name, ROOT / "images" / name / "requirements.txt"), os.environ.get("TORCH_INDEX_URL", "")
+    wanted = hashlib.sha256(lock.read_bytes() + index.encode()).hexdigest()
+    stamp = target / ".lock"
+    if stamp.is_file() and stamp.read_text() == wanted:
+        return
+    started = time.monotonic()
+    print(f"{target}: making it from {lock.relative_to(ROOT)}", flush=True)
+    if name == "testing":  # a folder laid beside other environments, see tests/run.py
+        target.mkdir(parents=True, exist_ok=True)
+        python, where = Path(sys.executable), ["--target", str(target), "--upgrade"]
+    else:
+        venv.create(target, with_pip=True, clear=True)
+        python, where = target / "bin" / "python", []
+    install(python, lock.read_text(), index, where)
+    stamp.write_text(wanted)
+    print(f"{target}: ready after {time.monotonic() - started:.0f} s", flush=True)
+
+
+def install(python: Path, lock: str, index: str, where: list[str]) -> None:
+    """Installs the packages of a lock file, checked by their hashes."""
+    packages = [entry for entry in re.split(r"\n(?=\S)", lock) if "==" in entry]
+    versions = {package.split("==")[0]: package.split()[0] for package in packages}
+    print(f"installing {len(packages)} packages", flush=True)
+    if "torch" in versions and index:
+        pip(python, "--index-url", index, "--no-deps", *(versions[name] for name in TORCH))
+        packages = [p for p in packages if not p.startswith((*(f"{t}==" for t in TORCH), *CUDA))]
+    elif "torch" in versions and platform.machine() == "x86_64":
+        print(
+            "torch brings CUDA's libraries, about 3 GB; TORCH_INDEX_URL may name an index with CPU builds", flush=True
+        )
+    with tempfile.NamedTemporaryFile("w", suffix=".txt") as part:
+        part.write("\n".join(packages) + "\n")
+        part.flush()
+        pip(python, "--require-hashes", "--no-deps", *where, "-r", part.name)
+
+
+def pip(python: Path, *arguments: str) -> None:
+    """Runs pip's install; its exit status is ours when it fails."""
+    # Byte code is compiled when a module is first imported: half of the packages of an environment never are.
+    command = [str(python), "-m", "pip", "install", "--no-input", "--no-compile", "--disable-pip-version-check"]
+    quiet = [] if sys.stderr.isatty() else ["--quiet"]
+    status = subprocess.run([*command, *quiet, *arguments], check=False).returncode
+    if status:
+        sys.exit(status)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        sys.exit(f"expected the name of an image and a folder, found {sys.argv[1:]}")
+    main(sys.argv[1], Path(sys.argv[2]))
