@@ -159,7 +159,7 @@ class Outputs:
             partial.mkdir()
             yield partial
 
-    def describe(self, name: str, **metadata: Any) -> None:
+    def describe(self, name: str, /, **metadata: Any) -> None:
         """Adds metadata (JSON values) to the output artifact ``name``; the KFP UI shows it beside it."""
         self._metadata.setdefault(name, {}).update(metadata)
 
