@@ -34,7 +34,7 @@ def main(name: str, target: Path) -> None:
     """Brings ``target`` to what the lock file of ``name`` says; does nothing when it is there already."""
     lock, index = LOCKS.get(name, ROOT / "images" / name / "requirements.txt"), os.environ.get("TORCH_INDEX_URL", "")
     wanted = hashlib.sha256(lock.read_bytes() + index.encode()).hexdigest()
-    stamp = target / ".lock"
+    stamp = target / ".made-from"
     if stamp.is_file() and stamp.read_text() == wanted:
         return
     started = time.monotonic()
