@@ -24,8 +24,9 @@ lint: .venvs/dev ## ruff (rules and format), mypy --strict on components/ and pi
 	.venvs/dev/bin/ruff format --check .
 	.venvs/dev/bin/mypy
 
-goldens: .venvs/dev ## compile every pipeline into manifests/pipelines/ (tests only compare)
+goldens: .venvs/dev .venvs/analysis ## compile every pipeline into manifests/pipelines/, and the picture of the README (tests only compare)
 	$(DEV) -m pipelines compile
+	.venvs/analysis/bin/python -m components.data.signs --sheet components/data/signs/contact_sheet.png --side 104 --columns 11
 
 bench: environments ## measure the server beside LitServe and MLServer, and what capture costs
 	.venvs/torch/bin/python tests/bench/run.py
