@@ -1,0 +1,39 @@
+"""The stage ``capture`` as a KFP container component."""
+
+from kfp import dsl
+from kfp.dsl import Dataset, Metrics, Output
+
+from components.artifacts import image
+
+
+@dsl.container_component
+def capture(
+    place: str,
+    records: Output[Dataset],
+    metrics: Output[Metrics],
+    endpoint: str = "",
+    variant: str = "",
+    start: str = "",
+    end: str = "",
+    images: int = 256,
+    wait_for: int = 0,
+    wait_seconds: float = 120.0,
+) -> dsl.ContainerSpec:
+    """Reads a window of captured traffic into a dataset."""
+    return dsl.ContainerSpec(
+        image=image("analysis"),
+        command=["python", "-m", "components.capture"],
+        args=[
+            *("--records", records.path),
+            *("--metrics", metrics.path),
+            *("--place", place),
+            *("--endpoint", endpoint),
+            *("--variant", variant),
+            *("--start", start),
+            *("--end", end),
+            *("--images", images),
+            *("--wait-for", wait_for),
+            *("--wait-seconds", wait_seconds),
+            *("--executor-input", "{{$}}"),
+        ],
+    )

@@ -1,0 +1,73 @@
+"""What goes through the pipe from the server to the writer process: one frame an exchange.
+
+A frame is a header (the time and three lengths), a JSON list of the five short texts, and the two bodies as they are.
+The bodies become text in the writer process only: that costs several times what copying does, and the server has no
+time for it. Frames never leave the machine and both ends are one version, so the format carries no number of its own.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+
+import orjson
+
+from components.capture.record import Exchange
+
+# Little-endian: the time in seconds, the bytes of texts, request and response; -1 stands for a body that is None.
+_HEADER = struct.Struct("<dIqq")
+
+
+def pack(exchange: Exchange, request: bytes | None, response: bytes | None) -> tuple[bytes, bytes, bytes]:
+    """Returns a frame as three buffers, so that the bodies are not copied.
+
+    Args:
+        exchange: Where all but the bodies is taken from.
+        request: The body to send, None to leave it out.
+        response: As the request.
+    """
+    texts = (
+        exchange.event_id,
+        exchange.request_type,
+        exchange.response_type,
+        exchange.inference_id,
+        exchange.custom_attributes,
+    )
+    try:
+        encoded = orjson.dumps(texts)
+    except TypeError:  # a lone surrogate in somebody's header must not become an exception in the server
+        encoded = orjson.dumps([text and text.encode("utf-8", "replace").decode() for text in texts])
+    header = _HEADER.pack(
+        exchange.time,
+        len(encoded),
+        -1 if request is None else len(request),
+        -1 if response is None else len(response),
+    )
+    return header + encoded, request or b"", response or b""
+
+
+def unpack(buffer: bytearray) -> Iterator[Exchange]:
+    """Yields the whole frames at the front of the buffer and removes them when it is exhausted."""
+    start = 0
+    with memoryview(buffer) as view:
+        while len(view) - start >= _HEADER.size:
+            seconds, n_texts, n_request, n_response = _HEADER.unpack_from(view, start)
+            texts = start + _HEADER.size
+            request = texts + n_texts
+            response = request + max(n_request, 0)
+            end = response + max(n_response, 0)
+            if len(view) < end:
+                break
+            event_id, request_type, response_type, inference_id, attributes = orjson.loads(view[texts:request])
+            yield Exchange(
+                event_id,
+                seconds,
+                None if n_request < 0 else bytes(view[request:response]),
+                request_type,
+                None if n_response < 0 else bytes(view[response:end]),
+                response_type,
+                inference_id,
+                attributes,
+            )
+            start = end
+    del buffer[:start]

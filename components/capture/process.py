@@ -1,0 +1,157 @@
+"""The writer process: frames in at stdin, counts out at stdout, records into the spool and on to their place.
+
+It is a process, not a thread, because encoding would compete with the server for its interpreter; and it yields the
+processor (nice, SCHED_BATCH) because nobody waits for it. It ends when the pipe does: a server that was killed leaves
+its last frames in the pipe, and they are still written. Ctrl-C and SIGTERM are the server's to act on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import select
+import signal
+import sys
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from queue import SimpleQueue
+
+import orjson
+
+from components.capture import frames, record
+from components.capture.delivery import Delivery
+from components.capture.spool import Rotation, Spool, folder_of
+from components.errors import RecordError, RoadworthyError
+
+_READ = 1 << 20
+_LINGER = 120.0  # seconds a place may take for the last files; what is left then waits in the spool
+
+
+@dataclass(frozen=True)
+class Report:
+    """What the process tells the server: counts since it started, and the bytes in the spool."""
+
+    written: int = 0
+    dropped: int = 0
+    bytes: int = 0
+    files: int = 0
+    errors: int = 0
+    spool: int = 0
+
+
+class Writer:
+    """The loop of the process.
+
+    Args:
+        args: What ``arguments`` parsed.
+    """
+
+    def __init__(self, args: argparse.Namespace) -> None:
+        rotation = Rotation(args.rotate_seconds, args.rotate_bytes)
+        root = folder_of(args.spool, args.place)
+        self._args = args
+        finished: SimpleQueue[Path | None] = SimpleQueue()
+        self._spool = Spool(root, args.endpoint, args.variant, rotation, args.spool_bytes, finished.put)
+        self._delivery = Delivery(self._spool, args.place, finished)
+        self._received, self._told = 0, b""
+        self._buffer = bytearray()
+
+    def run(self) -> None:
+        """Reads until the server is gone, then finishes what there is."""
+        self._delivery.start()
+        self._tell()
+        while self._turn():
+            self._tell()
+        self._spool.finish()
+        self._delivery.finish()
+        deadline = time.monotonic() + _LINGER
+        while self._delivery.is_alive() and time.monotonic() < deadline:
+            self._delivery.join(0.1)
+            self._tell()
+        self._tell()
+
+    def _turn(self) -> bool:
+        """Waits for frames at most until the next thing is due; returns False at the end of the pipe."""
+        ready, _, _ = select.select([0], [], [], min(self._spool.due(), self._args.flush_seconds))
+        if ready:
+            chunk = os.read(0, _READ)
+            if not chunk:
+                return False
+            self._buffer += chunk
+            self._spool.write(self._encoded(frames.unpack(self._buffer)))
+        if self._spool.due() == 0:
+            self._spool.finish()
+        # A process that the server forked may hold the other end open after the server's death.
+        return bool(ready) or os.getppid() == self._args.parent
+
+    def _encoded(self, exchanges: Iterable[record.Exchange]) -> list[tuple[float, bytes]]:
+        lines = []
+        for exchange in exchanges:
+            self._received += 1
+            try:
+                line = record.encode(
+                    exchange, csv_content_types=self._args.csv_type, json_content_types=self._args.json_type
+                )
+            except RecordError:
+                continue  # counts as dropped
+            lines.append((exchange.time, line))
+        return lines
+
+    def _tell(self) -> None:
+        spool, delivery = self._spool, self._delivery
+        report = Report(
+            written=spool.written,
+            dropped=self._received - spool.written,
+            bytes=spool.bytes,
+            files=delivery.files,
+            errors=delivery.errors + spool.errors,
+            spool=spool.used,
+        )
+        line = orjson.dumps(asdict(report), option=orjson.OPT_APPEND_NEWLINE)
+        if line != self._told:
+            with suppress(BlockingIOError, BrokenPipeError):  # nobody listens: counts are no reason to wait
+                os.write(1, line)
+                self._told = line
+
+
+def arguments() -> argparse.ArgumentParser:
+    """Returns the parser of the process's command line; ``CaptureWriter`` writes it."""
+    parser = argparse.ArgumentParser(prog="python -m components.capture.process", allow_abbrev=False)
+    for name in ("place", "endpoint", "variant"):
+        parser.add_argument(f"--{name}", required=True)
+    for name in ("flush-seconds", "rotate-seconds"):
+        parser.add_argument(f"--{name}", type=float, required=True)
+    for name in ("rotate-bytes", "spool-bytes", "parent"):
+        parser.add_argument(f"--{name}", type=int, required=True)
+    parser.add_argument("--spool", type=Path)
+    parser.add_argument("--csv-type", action="append", default=[])
+    parser.add_argument("--json-type", action="append", default=[])
+    return parser
+
+
+def _step_back() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    with suppress(OSError):
+        os.nice(10)
+        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+    os.set_blocking(1, False)
+
+
+def main() -> int:
+    """Runs the process; returns its exit status."""
+    _step_back()
+    try:
+        Writer(arguments().parse_args()).run()
+    except (RoadworthyError, OSError) as error:
+        print(f"capture: {error}", file=sys.stderr, flush=True)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    # Not sys.exit: a store that hangs would hold the interpreter's end up.
+    os._exit(main())

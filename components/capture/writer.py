@@ -1,0 +1,213 @@
+"""What the model server hands its exchanges to.
+
+``CaptureWriter.offer`` is called on the server's event loop for every answer. It puts the exchange into a queue and,
+once some 64 KiB have come together, writes them into the pipe to the writer process without blocking; a thread that
+wakes four times a flush interval does the rest: what the last offers left, full pipes, reports, restarts.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+from pathlib import Path
+
+from components.capture import record
+from components.capture.child import Buffer, Child
+from components.capture.frames import pack
+from components.capture.record import Exchange, sampled
+from components.errors import InputError
+from components.storage import place as to_place
+
+_BATCH_BYTES = 64 * 1024
+_BATCH_RECORDS = 256
+_OVERHEAD = 512  # bytes an exchange counts on top of its bodies: texts, objects
+
+
+class CaptureWriter:
+    """Captures a share of an endpoint's traffic; can drop, but never wait or raise.
+
+    Args:
+        place: Where the records go, ``file://``, ``s3://`` or a path.
+        endpoint: The endpoint's name, the first part of the keys below the place.
+        variant: The second part.
+        sampling_percentage: Of the exchanges that are captured, by their event ids (``record.sampled``).
+        capture_options: ``Input``, ``Output`` or both.
+        csv_content_types: Content types whose bodies are written as text with the encoding CSV.
+        json_content_types: As that, with the encoding JSON.
+        flush_seconds: What is older has been written to the spool, unless the writer process lags.
+        rotate_seconds: The age at which a file is finished and moved to the place.
+        rotate_bytes: The size at which it is.
+        queue_bytes: The most that waits in this process; what comes on top is dropped.
+        spool: A folder on a disk of this machine; None for one in the folder for temporary files. Writers may share it.
+        spool_bytes: The most that waits there while the place is slow; what comes on top is dropped.
+
+    Raises:
+        InputError: A name, percentage, option or number that cannot be.
+        StorageError: A place of a kind that there is not.
+    """
+
+    def __init__(
+        self,
+        place: str,
+        endpoint: str,
+        *,
+        variant: str = "AllTraffic",
+        sampling_percentage: float = 20.0,
+        capture_options: Sequence[str] = record.CAPTURE_OPTIONS,
+        csv_content_types: Sequence[str] = record.CSV_CONTENT_TYPES,
+        json_content_types: Sequence[str] = record.JSON_CONTENT_TYPES,
+        flush_seconds: float = 1.0,
+        rotate_seconds: float = 60.0,
+        rotate_bytes: int = 64 * 1024 * 1024,
+        queue_bytes: int = 64 * 1024 * 1024,
+        spool: Path | None = None,
+        spool_bytes: int = 1024 * 1024 * 1024,
+    ) -> None:
+        if not capture_options or not set(capture_options) <= set(record.CAPTURE_OPTIONS):
+            raise InputError(f"expected Input, Output or both to capture, found {list(capture_options)}")
+        if not min(flush_seconds, rotate_seconds, rotate_bytes, queue_bytes, spool_bytes) > 0:
+            raise InputError("expected seconds and bytes above 0 for flush, rotation, queue and spool, found others")
+        record.threshold(sampling_percentage)
+        self._percentage = sampling_percentage
+        self._input, self._output = "Input" in capture_options, "Output" in capture_options
+        self._limit = queue_bytes
+        self._queue: deque[Exchange] = deque()
+        self._captured = self._refused = 0
+        self._offered = self._taken = 0  # bytes, both only ever grow
+        self._stalled = False
+        self._closed = threading.Event()
+        self._counting, self._pumping = threading.Lock(), threading.Lock()
+        self._tick = min(flush_seconds, 4.0) / 4
+        self._child = Child(
+            [
+                *("--place", to_place(place).uri),
+                *("--endpoint", record.named(endpoint)),
+                *("--variant", record.named(variant)),
+                *("--flush-seconds", str(flush_seconds)),
+                *("--rotate-seconds", str(rotate_seconds)),
+                *("--rotate-bytes", str(rotate_bytes)),
+                *("--spool-bytes", str(spool_bytes)),
+                *(() if spool is None else ("--spool", str(Path(spool).absolute()))),
+                *(f"--csv-type={one.lower()}" for one in csv_content_types),
+                *(f"--json-type={one.lower()}" for one in json_content_types),
+            ]
+        )
+        self._child.start()
+        self._thread = threading.Thread(target=self._attend, name="capture", daemon=True)
+        self._thread.start()
+
+    def offer(self, exchange: Exchange) -> bool:
+        """Takes an exchange if it is sampled and there is room for it; returns whether it was taken.
+
+        May be called from any thread; costs a few microseconds (``tests/bench/test_capture_offer.py``).
+        """
+        if self._percentage < 100 and not sampled(exchange.event_id, self._percentage):
+            return False
+        size = _OVERHEAD
+        if self._input and exchange.request is not None:
+            size += len(exchange.request)
+        if self._output and exchange.response is not None:
+            size += len(exchange.response)
+        with self._counting:
+            if self._offered - self._taken + size > self._limit or self._closed.is_set():
+                self._refused += 1
+                return False
+            self._offered += size
+            self._captured += 1
+            self._queue.append(exchange)
+        if self._offered - self._taken >= _BATCH_BYTES and not self._stalled:
+            self._pump()
+        return True
+
+    def statistics(self) -> dict[str, int]:
+        """Returns counters since the start and gauges.
+
+        ``captured_total``: taken by ``offer``; each is written, dropped or still on its way. ``dropped_total``: refused
+        by a full queue, or lost after it (spool full, disk full, writer process killed). ``written_total``: records in
+        the spool or beyond; ``bytes_total``: theirs. ``files_total``: moved to the place. ``errors_total``: failed
+        attempts to write the spool or the place. ``restarts_total``: of the writer process. ``queue_bytes`` and
+        ``spool_bytes``: what waits in this process and on its disk.
+        """
+        with self._pumping:
+            self._child.listen()
+            counts = self._child.counts()
+        return {
+            "captured_total": self._captured,
+            "dropped_total": self._refused + self._child.lost + counts["dropped"],
+            "written_total": counts["written"],
+            "bytes_total": counts["bytes"],
+            "files_total": counts["files"],
+            "errors_total": counts["errors"],
+            "restarts_total": self._child.restarts,
+            "queue_bytes": self._offered - self._taken,
+            "spool_bytes": self._child.spool,
+        }
+
+    def close(self, timeout: float = 5.0) -> None:
+        """Ends the capture: what was taken is written and moved to its place as far as the seconds go.
+
+        What does not reach the place in time stays in the spool for the next writer.
+        """
+        if self._closed.is_set():
+            return
+        with self._counting:
+            self._closed.set()
+        deadline = time.monotonic() + timeout
+        self._thread.join(timeout)
+        with self._pumping:
+            while not self._drained() and self._child.running and time.monotonic() < deadline:
+                self._child.wait_for_room(0.05)
+                self._child.mourn()
+            self._child.stop(max(0.0, deadline - time.monotonic()))
+            with self._counting:
+                self._refused += len(self._queue)
+                self._queue.clear()
+                self._taken = self._offered
+
+    def _pump(self) -> None:
+        """Sends one batch if nobody else is sending and the pipe takes it."""
+        if not self._pumping.acquire(blocking=False):
+            return
+        try:
+            self._stalled = not self._send_batch()
+        finally:
+            self._pumping.release()
+
+    def _drained(self) -> bool:
+        """Sends until the queue is empty or the pipe is full; returns whether it is empty."""
+        while self._child.running and self._send_batch():
+            if not self._queue:
+                return True
+        return False
+
+    def _send_batch(self) -> bool:
+        """Sends a batch of the queue, or what the last one left; returns False if the pipe is full."""
+        if not self._child.running:
+            return False
+        if self._child.idle:
+            buffers: list[Buffer] = []
+            size = records = 0
+            while self._queue and size < _BATCH_BYTES and records < _BATCH_RECORDS:
+                exchange = self._queue.popleft()
+                request = exchange.request if self._input else None
+                response = exchange.response if self._output else None
+                buffers += pack(exchange, request, response)
+                size += _OVERHEAD + len(request or b"") + len(response or b"")
+                records += 1
+            self._child.send(buffers, records)
+            self._taken += size
+        return self._child.push()
+
+    def _attend(self) -> None:
+        while not self._closed.is_set():
+            with self._pumping:
+                self._child.listen()
+                self._child.mourn()
+                self._child.start()
+                self._stalled = not self._drained()
+            if self._stalled:
+                self._child.wait_for_room(self._tick)
+            else:
+                self._closed.wait(self._tick)
