@@ -163,8 +163,11 @@ class Outputs:
         """Adds metadata (JSON values) to the output artifact ``name``; the KFP UI shows it beside it."""
         self._metadata.setdefault(name, {}).update(metadata)
 
-    def metrics(self, name: str, values: Mapping[str, float | int | str]) -> None:
-        """Writes a Metrics artifact: flat names and values, as a JSON file and as metadata for the KFP UI."""
+    def metrics(self, name: str, values: Mapping[str, float | int]) -> None:
+        """Writes a Metrics artifact: flat names and numbers, as a JSON file and as metadata for the KFP UI."""
+        wrong = {n: v for n, v in values.items() if isinstance(v, bool) or not isinstance(v, (int, float))}
+        if wrong:  # the launcher fails the step: "metric value must be a number"
+            raise ValueError(f"expected numbers as metrics, found {wrong}")
         self._json(name, dict(values))
         self.describe(name, **values)
 

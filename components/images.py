@@ -64,6 +64,8 @@ def decode(data: bytes, limits: Limits = Limits()) -> Pixels:  # noqa: B008 - a 
                 return _rgb(image)
     except ImageError:
         raise
+    except Image.DecompressionBombError:  # what Pillow itself holds for too large comes before the limits below
+        raise OversizeError(f"expected at most {limits.pixels} pixels, found far more") from None
     except Exception as error:  # Pillow's decoders raise nearly anything on hostile bytes
         found = "no bytes" if not data else f"{len(data)} bytes that are not ({type(error).__name__})"
         raise ImageError(f"expected a whole {', '.join(FORMATS)} image, found {found}") from None

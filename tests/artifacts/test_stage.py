@@ -209,3 +209,9 @@ def test_booleans_are_read_as_kfp_and_python_write_them(text: str, value: bool) 
 def test_other_booleans_are_refused() -> None:
     with pytest.raises(argparse.ArgumentTypeError, match="expected true or false, found '1'"):
         boolean("1")
+
+
+@pytest.mark.parametrize("value", ["0.9", None, True])
+def test_a_metric_that_is_no_number_is_refused(tmp_path: Path, value: object) -> None:
+    with pytest.raises(ValueError, match="expected numbers as metrics"):
+        run(tmp_path, lambda args, outputs: outputs.metrics("metrics", {"accuracy": value}))  # type: ignore[dict-item]

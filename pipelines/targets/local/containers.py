@@ -1,0 +1,121 @@
+"""Runs each step in a container of its image, with podman or docker.
+
+The run's folder is mounted at its own path, so that every path in a command line means the same inside; the user is
+the caller, the network the machine's. The first process is ``first.py``: a server that a step started lives on in the
+step's container until ``undeploy`` ends it or the run is over.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import threading
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+from components.errors import PipelineError
+from pipelines.targets.local import first, processes
+from pipelines.targets.local.backends import Invocation, mark
+
+_PATIENCE = 120.0
+"""Seconds that a question to podman or docker may take."""
+
+
+class ContainerBackend:
+    """Runs steps with ``podman run`` or ``docker run``.
+
+    Args:
+        program: ``podman`` or ``docker``.
+    """
+
+    def __init__(self, program: str) -> None:
+        self.program = program
+        self._names: list[str] = []
+        self._lock = threading.Lock()
+        self._identity = cache(self._inspected)
+
+    def check(self, images: Sequence[str]) -> None:
+        """Raises PipelineError if the program or an image is missing."""
+        missing = [image for image in images if not self._identity(image)]
+        if missing:
+            raise PipelineError(f"expected the images {', '.join(missing)} in {self.program}, found none of that name")
+
+    def identity(self, image: str, command: Sequence[str]) -> str:
+        """Returns the image's own digest: packages and code are all in it."""
+        return self._identity(image)
+
+    def run(self, invocation: Invocation, limits: processes.Limits) -> processes.Ended:
+        """Runs a step's command in a new container."""
+        report = invocation.folder / "status"
+        report.unlink(missing_ok=True)
+        name = "roadworthy-" + hashlib.sha256(f"{mark(invocation)}{os.urandom(4).hex()}".encode()).hexdigest()[:16]
+        with self._lock:
+            self._names.append(name)
+        ended = processes.run(
+            self._command(invocation, name, report),
+            env=dict(os.environ),
+            folder=invocation.folder,
+            log=invocation.log,
+            limits=limits,
+            reported=lambda: _status(report),
+        )
+        if ended.stopped or ended.status:
+            self._remove([name])
+        return ended
+
+    def close(self) -> None:
+        """Removes the run's containers, and with them every server that no step has ended."""
+        with self._lock:
+            names, self._names = self._names, []
+        self._remove(names)
+
+    def _command(self, invocation: Invocation, name: str, report: Path) -> list[str]:
+        # Rootless podman would otherwise map the caller to root inside.
+        keep = ["--userns=keep-id"] if self.program == "podman" and os.getuid() else []
+        env = {"PYTHONUNBUFFERED": "1", "HOME": "/tmp", **invocation.env}  # noqa: S108 - the image's own, for any user
+        outside = [f"--volume={path}:{path}:ro" for path in invocation.inputs]
+        return [
+            *(self.program, "run", "--rm", f"--name={name}", "--network=host", *keep),
+            f"--user={os.getuid()}:{os.getgid()}",
+            f"--volume={invocation.run_folder}:{invocation.run_folder}",
+            *outside,
+            f"--workdir={invocation.folder}",
+            *(f"--env={key}={value}" for key, value in env.items()),
+            *("--entrypoint=python3", invocation.image, "-c", Path(first.__file__).read_text(), str(report)),
+            *invocation.command,
+        ]
+
+    def _inspected(self, image: str) -> str:
+        done = self._ask("image", "inspect", "--format", "{{.Id}}", image)
+        return done.stdout.strip() if done.returncode == 0 else ""
+
+    def _remove(self, names: list[str]) -> None:
+        for name in names:
+            self._ask("rm", "--force", name)
+
+    def _ask(self, *args: str) -> subprocess.CompletedProcess[str]:
+        try:
+            return subprocess.run(
+                [self.program, *args],
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=_PATIENCE,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,  # a Ctrl-C is for the runner to deal with
+            )
+        except FileNotFoundError:
+            raise PipelineError(f"expected the program {self.program}, found none on PATH") from None
+        except subprocess.TimeoutExpired:
+            raise PipelineError(
+                f"expected an answer of {self.program} {args[0]} in {_PATIENCE:g} s, found none"
+            ) from None
+
+
+def _status(report: Path) -> int | None:
+    try:
+        return int(report.read_text())
+    except (FileNotFoundError, ValueError):
+        return None

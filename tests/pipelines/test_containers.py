@@ -1,0 +1,128 @@
+"""The same IR with real containers: ``podman run`` a step."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pipeline_probes as probes
+import pytest
+
+from pipelines.targets import kfp
+
+ROOT = Path(__file__).resolve().parents[2]
+IMAGE = "localhost/roadworthy/probe:test"
+MAKE_IT = "mmdebstrap --variant=minbase --include=python3 bookworm - | podman import - roadworthy/probe:test"
+
+
+def podman(*args):
+    return subprocess.run(["podman", *args], capture_output=True, text=True, timeout=120, check=False)
+
+
+def why_not():
+    if not shutil.which("podman"):
+        return "podman is not installed"
+    return "" if podman("image", "exists", IMAGE).returncode == 0 else f"podman has no {IMAGE}: {MAKE_IT}"
+
+
+pytestmark = pytest.mark.skipif(bool(why_not()), reason=why_not())
+
+
+def command(tmp_path, pipeline, *args):
+    """The program's command line for a probe whose steps run in the probe image."""
+    text = kfp.text(kfp.compiled(pipeline)).replace(probes.IMAGE, IMAGE)
+    (tmp_path / "probe.yaml").write_text(text)
+    return [sys.executable, "-m", "pipelines", "run", "probe.yaml", "--backend", "podman", *args]
+
+
+@pytest.fixture
+def contained(tmp_path):
+    def start(pipeline, *args):
+        done = subprocess.run(
+            command(tmp_path, pipeline, *args),
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            timeout=200,
+            check=False,
+        )
+        summaries = sorted((tmp_path / "runs").glob("*/summary.json"), key=lambda path: path.stat().st_mtime_ns)
+        return done, json.loads(summaries[-1].read_text()) if summaries else {}
+
+    yield start
+    assert podman("ps", "--all", "--quiet", "--filter", "name=roadworthy-").stdout == ""
+
+
+def states(summary):
+    return {step["step"]: step["state"] for step in summary["steps"]}
+
+
+def test_artifacts_and_parameters_pass_between_containers_and_are_kept(contained):
+    done, summary = contained(probes.cached_chain)
+    assert done.returncode == 0, done.stderr
+    assert summary["outputs"]["parameters"] == {"Output": "hello"}
+    _, again = contained(probes.cached_chain)
+    assert [step["cached"] for step in again["steps"]] == [True, True, False]
+
+
+def test_a_failed_container_is_a_failure(contained):
+    done, summary = contained(probes.exit_after_failure)
+    assert done.returncode == 1
+    assert states(summary) == {"boom": "FAILED", "emit": "OMITTED", "final": "SUCCEEDED"}
+    assert "exit status 7" in done.stderr
+    assert "    the boom" in done.stderr
+
+
+def test_a_server_outlives_its_step_until_it_is_told_to_end(contained):
+    done, summary = contained(probes.deployed)
+    assert done.returncode == 0, done.stderr
+    assert set(states(summary).values()) == {"SUCCEEDED"}
+    assert (Path(summary["folder"]) / "state" / "down").read_text() == "down\n"
+
+
+def test_a_server_that_nobody_ends_is_gone_after_the_run(contained):
+    done, summary = contained(probes.deployed_for_good)
+    assert done.returncode == 0, done.stderr
+    assert not (Path(summary["folder"]) / "state" / "down").exists()
+
+
+def test_a_step_over_its_time_is_ended(contained):
+    _, summary = contained(probes.timed_out)
+    assert "ran longer than 1 s" in summary["steps"][0]["error"]
+
+
+def test_an_absent_image_is_named_before_anything_starts(tmp_path):
+    wanted = command(tmp_path, probes.if_param)
+    file = tmp_path / "probe.yaml"
+    file.write_text(file.read_text().replace(IMAGE, "roadworthy/absent:1"))
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(wanted, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "expected the images roadworthy/absent:1 in podman" in done.stderr
+    assert not (tmp_path / "runs").exists()
+
+
+def test_an_interrupt_stops_containers_and_still_takes_the_server_down(contained, tmp_path):
+    # The step's working folder is its own in the run.
+    program = subprocess.Popen(
+        command(tmp_path, probes.deployed_and_interrupted, "--param", "ready=ready"),
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 60
+    while not list((tmp_path / "runs").glob("*/wait-long/ready")):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    program.send_signal(signal.SIGINT)
+    _, errors = program.communicate(timeout=100)
+    assert program.returncode == 130, errors
+    summary = json.loads(next((tmp_path / "runs").glob("*/summary.json")).read_text())
+    assert states(summary) == {"serve-until-told": "SUCCEEDED", "wait-long": "CANCELLED", "tell": "SUCCEEDED"}
+    assert (Path(summary["folder"]) / "state" / "down").exists()
