@@ -63,7 +63,7 @@ def traffic_signs(
             state=STATE,
             capture_to=CAPTURES,
             sampling_percentage=sampling_percentage,
-            capture_rotate_seconds=5.0,
+            capture_rotate_seconds=2.0,
         )
         traffic = replay(
             dataset=signs.outputs["dataset"],

@@ -26,10 +26,15 @@ def podman(*args):
 def why_not():
     if not shutil.which("podman"):
         return "podman is not installed"
-    return "" if podman("image", "exists", IMAGE).returncode == 0 else f"podman has no {IMAGE}: {MAKE_IT}"
+    if podman("image", "exists", IMAGE).returncode:
+        return f"podman has no {IMAGE}: {MAKE_IT}"
+    trial = podman("run", "--rm", "--network=host", IMAGE, "python3", "-c", "")
+    said = trial.stderr.strip().splitlines() or ["no reason given"]
+    return f"podman cannot run {IMAGE} here (CONTAINERS_CONF?): {said[-1]}" if trial.returncode else ""
 
 
-pytestmark = pytest.mark.skipif(bool(why_not()), reason=why_not())
+WHY_NOT = why_not()
+pytestmark = pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT)
 
 
 def command(tmp_path, pipeline, *args):

@@ -1,0 +1,92 @@
+"""From a package to a model that answers: the archive's own code if it has some and it is allowed, else a runtime."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from components.errors import InputError
+from components.package.archive import Package
+from components.serve.handlers import CODE, Handler
+from components.serve.runtimes import Runtime
+
+DESCRIPTION = "model.json"
+
+
+class Settings(NamedTuple):
+    """How a model is loaded; see ``runtimes.classifier.Options`` for the last four.
+
+    Attributes:
+        allow_code: Whether code inside the archive may run.
+        digest: The identity the package must have, ``sha256:…``; empty for any.
+        threads: Of one batch on a CPU, 0 for torch's own choice.
+        device: ``cpu``, ``cuda``, or empty.
+        bfloat16: Half precision.
+        fold: Fold batch normalisation.
+    """
+
+    allow_code: bool = False
+    digest: str = ""
+    threads: int = 0
+    device: str = ""
+    bfloat16: bool = False
+    fold: bool = False
+
+
+class Loaded(NamedTuple):
+    """A model that is ready to answer.
+
+    Attributes:
+        name: From its description; empty if it has none.
+        version: The first twelve digits of the package's digest.
+        digest: The package's, ``sha256:…``.
+        model: A runtime, or the archive's own handler.
+    """
+
+    name: str
+    version: str
+    digest: str
+    model: Runtime | Handler
+
+
+def load(place: Path, settings: Settings) -> Loaded:
+    """Loads a packaged model, from verified bytes only, and warms it up.
+
+    Args:
+        place: An unpacked package, or a ``model.tar.gz`` (one with code must be unpacked).
+        settings: How.
+
+    Raises:
+        ArchiveError: The package is damaged, or not what its manifest says.
+        InputError: It holds code that is not allowed, or asks for a framework, task or architecture that is not known.
+        WeightsError: The weights do not fit the description.
+    """
+    package = Package(place, digest=settings.digest or None)
+    version = package.digest.removeprefix("sha256:")[:12]
+    name = package.description.name if DESCRIPTION in package.manifest.files else ""
+    model = _handler(package, settings) if CODE in package.manifest.files else _runtime(package, settings)
+    return Loaded(name, version, package.digest, model)
+
+
+def _handler(package: Package, settings: Settings) -> Handler:
+    if not settings.allow_code:
+        raise InputError(f"expected a model without code, or --allow-code, found {CODE} in the archive")
+    if not package.place.is_dir():
+        raise InputError(f"expected an unpacked archive for one with {CODE}, found {package.place.name}")
+    package.verify()
+    return Handler(package.place, package.read(CODE))
+
+
+def _runtime(package: Package, settings: Settings) -> Runtime:
+    if DESCRIPTION not in package.manifest.files:
+        raise InputError(f"expected {DESCRIPTION} or {CODE} in the package, found neither")
+    description = package.description
+    wanted = (description.framework, description.task)
+    if wanted != ("torch", "classification"):
+        raise InputError(f"expected a torch model for classification, found {wanted[0]!r} for {wanted[1]!r}")
+    from components.serve.runtimes import classifier
+
+    options: dict[str, Any] = {key: getattr(settings, key) for key in classifier.Options._fields}
+    runtime = classifier.load(description, package.read(description.weights), classifier.Options(**options))
+    runtime.warm_up()
+    return runtime
