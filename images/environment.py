@@ -47,6 +47,8 @@ def main(name: str, target: Path) -> None:
         venv.create(target, with_pip=True, clear=True)
         python, where = target / "bin" / "python", []
     install(python, lock.read_text(), index, where)
+    if name == "dev":  # the program `roadworthy`, over the source as it is edited
+        pip(python, "--no-deps", "--no-build-isolation", "--editable", str(ROOT))
     stamp.write_text(wanted)
     print(f"{target}: ready after {time.monotonic() - started:.0f} s", flush=True)
 
@@ -72,7 +74,8 @@ def install(python: Path, lock: str, index: str, where: list[str]) -> None:
 def pip(python: Path, *arguments: str) -> None:
     """Runs pip's install; its exit status is ours when it fails."""
     # Byte code is compiled when a module is first imported: half of the packages of an environment never are.
-    command = [str(python), "-m", "pip", "install", "--no-input", "--no-compile", "--disable-pip-version-check"]
+    options = ["--no-input", "--no-compile", "--disable-pip-version-check", "--root-user-action=ignore"]
+    command = [str(python), "-m", "pip", "install", *options]
     quiet = [] if sys.stderr.isatty() else ["--quiet"]
     status = subprocess.run([*command, *quiet, *arguments], check=False).returncode
     if status:

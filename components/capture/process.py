@@ -8,6 +8,7 @@ its last frames in the pipe, and they are still written. Ctrl-C and SIGTERM are 
 from __future__ import annotations
 
 import argparse
+import fcntl
 import os
 import select
 import signal
@@ -27,6 +28,7 @@ from components.capture.spool import Rotation, Spool, folder_of
 from components.errors import RecordError, RoadworthyError
 
 _READ = 1 << 20
+_TURN = 0.02  # seconds between looks into a pipe that holds ``_READ`` bytes: 50 MB a second
 _LINGER = 120.0  # seconds a place may take for the last files; what is left then waits in the spool
 
 
@@ -58,6 +60,7 @@ class Writer:
         self._delivery = Delivery(self._spool, args.place, finished)
         self._received, self._told = 0, b""
         self._buffer = bytearray()
+        self._linger = _TURN if fcntl.fcntl(0, fcntl.F_GETPIPE_SZ) >= _READ else 0.0
 
     def run(self) -> None:
         """Reads until the server is gone, then finishes what there is."""
@@ -82,6 +85,8 @@ class Writer:
                 return False
             self._buffer += chunk
             self._spool.write(self._encoded(frames.unpack(self._buffer)))
+            # Not at once again: each turn costs the server its warm caches, and the pipe has room for longer than this.
+            time.sleep(self._linger)
         if self._spool.due() == 0:
             self._spool.finish()
         # A process that the server forked may hold the other end open after the server's death.

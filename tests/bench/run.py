@@ -45,6 +45,7 @@ class Contender(NamedTuple):
     path: str
     body: Path
     content_type: str
+    cores: str = SERVER_CORE
 
 
 def processes(root: int) -> list[int]:
@@ -88,7 +89,7 @@ def started(contender: Contender) -> Iterator[subprocess.Popen[bytes]]:
     environment = {**os.environ, "PYTHONWARNINGS": "ignore", "OMP_NUM_THREADS": "1"}
     with tempfile.TemporaryFile() as log:
         server = subprocess.Popen(
-            ["taskset", "-c", SERVER_CORE, *contender.command],
+            ["taskset", "-c", contender.cores, *contender.command],
             env=environment,
             cwd=HERE,
             stdout=log,
@@ -99,7 +100,7 @@ def started(contender: Contender) -> Iterator[subprocess.Popen[bytes]]:
             end = time.monotonic() + 60
             while time.monotonic() < end and server.poll() is None:
                 try:
-                    probe = load(*contender[2:], connections=1, seconds=0.1)
+                    probe = load(*contender[2:6], connections=1, seconds=0.1)
                 except subprocess.CalledProcessError:
                     probe = {}
                 if probe.get("requests") and not probe["not_200"]:
@@ -122,24 +123,26 @@ def started(contender: Contender) -> Iterator[subprocess.Popen[bytes]]:
                 server.wait()
 
 
-def measure(contender: Contender, connections: int, seconds: float) -> dict[str, Any]:
+def measure(contender: Contender, seconds: float) -> Iterator[dict[str, Any]]:
+    """Yields what one run of a server did at each number of connections."""
     with started(contender) as server:
-        load(*contender[2:], connections=connections, seconds=0.5)
-        before = processor_seconds(server.pid)
-        found = load(*contender[2:], connections=connections, seconds=seconds)
-        spent = processor_seconds(server.pid) - before
-    # The generator's warm-up of half a second is in the processor time, and not in the count.
-    answered = found["requests"] * (seconds + 0.5) / seconds
-    return {**found, "processor_us": spent / max(answered, 1) * 1e6}
+        for connections in CONNECTIONS:
+            load(*contender[2:6], connections=connections, seconds=0.5)
+            before = processor_seconds(server.pid)
+            found = load(*contender[2:6], connections=connections, seconds=seconds)
+            spent = processor_seconds(server.pid) - before
+            # The generator's warm-up of half a second is in the processor time, and not in the count.
+            answered = found["requests"] * (seconds + 0.5) / seconds
+            yield {**found, "processor_us": spent / max(answered, 1) * 1e6}
 
 
 def compare(contenders: Sequence[Contender], rounds: int, seconds: float) -> dict[str, dict[str, dict[str, float]]]:
     """Returns ``{name: {connections: {rate, p50_ms, p99_ms, processor_us}}}``, medians over the rounds."""
     seen: dict[tuple[str, int], list[dict[str, Any]]] = {}
     for number in range(rounds):
-        for connections in CONNECTIONS:
-            for contender in contenders:
-                found = measure(contender, connections, seconds)
+        for contender in contenders:
+            for found in measure(contender, seconds):
+                connections = found["connections"]
                 seen.setdefault((contender.name, connections), []).append(found)
                 print(
                     f"  round {number + 1}: {contender.name:24} {connections:3} connections "
@@ -187,8 +190,11 @@ def servers(folder: Path) -> list[Contender]:
 
 
 def capturing(folder: Path) -> list[Contender]:
-    """Returns ours without capture, with it at 100 %, and with it while its place hangs."""
-    return [
+    """Returns ours without capture, with it at 100 %, and with it while its place hangs.
+
+    Both cores are open to all three: the writer is a process of its own, so that it can go where there is room.
+    """
+    contenders = [
         ours("no capture", 9341, folder),
         ours("capture", 9342, folder, "--capture-to", str(folder / "place"), "--spool", str(folder / "spool")),
         ours(
@@ -199,6 +205,7 @@ def capturing(folder: Path) -> list[Contender]:
             environment=HANGING,
         ),
     ]
+    return [contender._replace(cores=f"{SERVER_CORE},{LOAD_CORE}") for contender in contenders]
 
 
 @contextmanager
