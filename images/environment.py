@@ -73,8 +73,8 @@ def install(python: Path, lock: str, index: str, where: list[str]) -> None:
 
 def pip(python: Path, *arguments: str) -> None:
     """Runs pip's install; its exit status is ours when it fails."""
-    # Byte code is compiled when a module is first imported: half of the packages of an environment never are.
-    options = ["--no-input", "--no-compile", "--disable-pip-version-check", "--root-user-action=ignore"]
+    # Compiled here and now: in a container, or under PYTHONDONTWRITEBYTECODE, every start would pay for it again.
+    options = ["--no-input", "--compile", "--disable-pip-version-check", "--root-user-action=ignore"]
     command = [str(python), "-m", "pip", "install", *options]
     quiet = [] if sys.stderr.isatty() else ["--quiet"]
     status = subprocess.run([*command, *quiet, *arguments], check=False).returncode

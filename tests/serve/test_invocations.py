@@ -429,6 +429,12 @@ def test_other_routes_and_methods_are_refused_in_json(running: str, method: str,
         assert "expected" in json.loads(response.data)["error"]
 
 
+def test_head_is_answered_without_a_body(running: str) -> None:
+    for _ in range(2):
+        answer = HTTP.request("HEAD", running + "/ping", timeout=5)
+        assert (answer.status, answer.data) == (200, b"")
+
+
 def test_a_range_changes_nothing(running: str) -> None:
     ranges = "bytes=" + ",".join(f"{i}-{i + 1}" for i in range(1000))
     assert HTTP.request("GET", running + "/ping", headers={"Range": ranges}).status == 200

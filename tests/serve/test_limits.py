@@ -62,8 +62,7 @@ def healthy(running: str, picture: Any) -> None:
 def test_a_declared_body_over_the_limit_is_refused_unread(connect: Any) -> None:
     with connect() as connection:
         connection.sendall(head("Content-Type: image/png", "Content-Length: 99999999999"))
-        connection.settimeout(10)
-        answer = connection.recv(65536)
+        answer = everything(connection)
     assert status(answer) == 413
     assert "at most 16777216 bytes, found 99999999999" in message(answer)
 
