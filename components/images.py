@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import io
 import math
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -52,20 +52,14 @@ def decode(data: bytes, limits: Limits = Limits()) -> Pixels:  # noqa: B008 - a 
         ImageError: The bytes are none of these formats, broken, or cut short.
         OversizeError: They are over the limits.
     """
-    from PIL import Image
-
     if len(data) > limits.bytes:
         raise OversizeError(f"expected an image of at most {limits.bytes} bytes, found {len(data)}")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow's own bomb warning: the limits below are ours
-            with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-                _check_size(image.size, limits)
-                return _rgb(image)
+        with _pillow().open(io.BytesIO(data), formats=FORMATS) as image:
+            _check_size(image.size, limits)
+            return _rgb(image)
     except ImageError:
         raise
-    except Image.DecompressionBombError:  # what Pillow itself holds for too large comes before the limits below
-        raise OversizeError(f"expected at most {limits.pixels} pixels, found far more") from None
     except Exception as error:  # Pillow's decoders raise nearly anything on hostile bytes
         found = "no bytes" if not data else f"{len(data)} bytes that are not ({type(error).__name__})"
         raise ImageError(f"expected a whole {', '.join(FORMATS)} image, found {found}") from None
@@ -171,6 +165,16 @@ class Preprocessing:
             )
         given: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in found.items()}
         return cls(**given)
+
+
+@cache
+def _pillow() -> Any:
+    from PIL import Image
+
+    # Its own bound on pixels, for which `Limits` stands here. Switched off once and not for each image: silencing its
+    # warning around a decode would change the process's filters under the feet of the other decoding threads.
+    Image.MAX_IMAGE_PIXELS = None
+    return Image
 
 
 def _check_size(size: tuple[int, int], limits: Limits) -> None:
