@@ -25,7 +25,7 @@ LOCKS = {
     "dev": ROOT / "requirements-dev.txt",
     "testing": ROOT / "tests" / "requirements.txt",
     "moto": ROOT / "tests" / "moto" / "requirements.txt",
-    **{f"bench-{name}": ROOT / "tests" / "bench" / f"requirements-{name}.txt" for name in ("litserve", "mlserver")},
+    **{f"bench-{name}": ROOT / "tests" / "bench" / f"requirements-{name}.txt" for name in ("litserve", "mlserver", "fullgrad")},
 }
 TORCH = ("torch", "torchvision")
 CUDA = ("nvidia-", "cuda-", "triton")

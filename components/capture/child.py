@@ -24,6 +24,8 @@ _PIPE = 1 << 20  # bytes; what an unprivileged process may have (fs.pipe-max-siz
 _PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0)  # seconds before each restart
 _STEADY = 60.0  # seconds a process must live for the pauses to begin anew
 _COUNTS = ("written", "dropped", "bytes", "files", "errors")
+# glibc's allocator keeps what the process frees: otherwise each turn maps the same megabyte anew, page by page.
+_MALLOC = {"MALLOC_TRIM_THRESHOLD_": str(64 << 20), "MALLOC_MMAP_THRESHOLD_": str(64 << 20)}
 _BUFFERS = 1024  # that one writev takes (IOV_MAX)
 
 Buffer = bytes | memoryview
@@ -85,8 +87,10 @@ class Child:
                 [*command, "--parent", str(os.getpid())],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
-                start_new_session=True,  # it outlives a kill of the server's process group, to finish its file
+                env={**os.environ, **_MALLOC, "PYTHONPATH": os.pathsep.join(paths)},
+                # It outlives a kill of the group of the server, to finish its file. No session of its own: Linux shares
+                # the processor out among sessions first (autogroup), and to be nice would mean nothing outside of it.
+                process_group=0,
             )
             self._prepare_pipes(self._process)
 

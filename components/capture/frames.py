@@ -48,26 +48,35 @@ def pack(exchange: Exchange, request: bytes | None, response: bytes | None) -> t
 
 def unpack(buffer: bytearray) -> Iterator[Exchange]:
     """Yields the whole frames at the front of the buffer and removes them when it is exhausted."""
-    start = 0
-    with memoryview(buffer) as view:
-        while len(view) - start >= _HEADER.size:
-            seconds, n_texts, n_request, n_response = _HEADER.unpack_from(view, start)
-            texts = start + _HEADER.size
-            request = texts + n_texts
-            response = request + max(n_request, 0)
-            end = response + max(n_response, 0)
-            if len(view) < end:
-                break
-            event_id, request_type, response_type, inference_id, attributes = orjson.loads(view[texts:request])
-            yield Exchange(
-                event_id,
-                seconds,
-                None if n_request < 0 else bytes(view[request:response]),
-                request_type,
-                None if n_response < 0 else bytes(view[response:end]),
-                response_type,
-                inference_id,
-                attributes,
-            )
-            start = end
+    if not _whole(buffer):
+        return
+    data, start = bytes(buffer), 0  # slices of bytes are bytes: one copy of all is cheaper than a view of each
+    while len(data) - start >= _HEADER.size:
+        seconds, n_texts, n_request, n_response = _HEADER.unpack_from(data, start)
+        texts = start + _HEADER.size
+        request = texts + n_texts
+        response = request + max(n_request, 0)
+        end = response + max(n_response, 0)
+        if len(data) < end:
+            break
+        event_id, request_type, response_type, inference_id, attributes = orjson.loads(data[texts:request])
+        yield Exchange(
+            event_id,
+            seconds,
+            None if n_request < 0 else data[request:response],
+            request_type,
+            None if n_response < 0 else data[response:end],
+            response_type,
+            inference_id,
+            attributes,
+        )
+        start = end
     del buffer[:start]
+
+
+def _whole(buffer: bytearray) -> bool:
+    """Whether at least one frame is; asked first, lest a long body is copied again with each of its pieces."""
+    if len(buffer) < _HEADER.size:
+        return False
+    _, n_texts, n_request, n_response = _HEADER.unpack_from(buffer)
+    return len(buffer) >= _HEADER.size + n_texts + max(n_request, 0) + max(n_response, 0)

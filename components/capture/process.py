@@ -1,8 +1,11 @@
 """The writer process: frames in at stdin, counts out at stdout, records into the spool and on to their place.
 
-It is a process, not a thread, because encoding would compete with the server for its interpreter; and it yields the
-processor (nice, SCHED_BATCH) because nobody waits for it. It ends when the pipe does: a server that was killed leaves
-its last frames in the pipe, and they are still written. Ctrl-C and SIGTERM are the server's to act on.
+It is a process, not a thread, because encoding would compete with the server for its interpreter. It is nice, and also
+offers the processor to others after each record: a process that is merely nice keeps a server that wakes up waiting for
+the rest of its slice, some milliseconds.
+
+It ends when the pipe does: a server that was killed leaves its last frames in the pipe, and they are still written.
+Ctrl-C and SIGTERM are the server's to act on.
 """
 
 from __future__ import annotations
@@ -13,12 +16,13 @@ import os
 import select
 import signal
 import sys
+import termios
 import time
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from queue import SimpleQueue
+from typing import NamedTuple
 
 import orjson
 
@@ -27,13 +31,14 @@ from components.capture.delivery import Delivery
 from components.capture.spool import Rotation, Spool, folder_of
 from components.errors import RecordError, RoadworthyError
 
-_READ = 1 << 20
-_TURN = 0.02  # seconds between looks into a pipe that holds ``_READ`` bytes: 50 MB a second
+_PIPE = 1 << 20
+_READ = 1 << 17  # bytes at a time: what is made of them stays in the caches, and in memory that need not be mapped anew
+_TURN = 0.06  # seconds between looks into a pipe that holds ``_PIPE`` bytes; after less than half of it was found
+_SHARE = 0.2  # of the processor that others keep busy
 _LINGER = 120.0  # seconds a place may take for the last files; what is left then waits in the spool
 
 
-@dataclass(frozen=True)
-class Report:
+class Report(NamedTuple):
     """What the process tells the server: counts since it started, and the bytes in the spool."""
 
     written: int = 0
@@ -55,12 +60,14 @@ class Writer:
         rotation = Rotation(args.rotate_seconds, args.rotate_bytes)
         root = folder_of(args.spool, args.place)
         self._args = args
+        self._csv, self._json = tuple(args.csv_type), tuple(args.json_type)
         finished: SimpleQueue[Path | None] = SimpleQueue()
         self._spool = Spool(root, args.endpoint, args.variant, rotation, args.spool_bytes, finished.put)
         self._delivery = Delivery(self._spool, args.place, finished)
         self._received, self._told = 0, b""
+        self._keep_until = 0.0
         self._buffer = bytearray()
-        self._linger = _TURN if fcntl.fcntl(0, fcntl.F_GETPIPE_SZ) >= _READ else 0.0
+        self._room = fcntl.fcntl(0, fcntl.F_GETPIPE_SZ)
 
     def run(self) -> None:
         """Reads until the server is gone, then finishes what there is."""
@@ -80,30 +87,52 @@ class Writer:
         """Waits for frames at most until the next thing is due; returns False at the end of the pipe."""
         ready, _, _ = select.select([0], [], [], min(self._spool.due(), self._args.flush_seconds))
         if ready:
-            chunk = os.read(0, _READ)
-            if not chunk:
+            waiting = _waiting()
+            if not self._emptied():
                 return False
-            self._buffer += chunk
-            self._spool.write(self._encoded(frames.unpack(self._buffer)))
-            # Not at once again: each turn costs the server its warm caches, and the pipe has room for longer than this.
-            time.sleep(self._linger)
+            if waiting < self._room / 2:
+                # Not at once again: a turn costs wake-ups and cold caches, the server's among them.
+                time.sleep(_TURN * min(1.0, self._room / _PIPE))
         if self._spool.due() == 0:
             self._spool.finish()
         # A process that the server forked may hold the other end open after the server's death.
         return bool(ready) or os.getppid() == self._args.parent
+
+    def _emptied(self) -> bool:
+        """Writes what the pipe holds; returns False at its end."""
+        for _ in range(_PIPE // _READ):
+            try:
+                chunk = os.read(0, _READ)
+            except BlockingIOError:
+                break
+            if not chunk:
+                return False
+            self._buffer += chunk
+            self._spool.write(self._encoded(frames.unpack(self._buffer)))
+        return True
 
     def _encoded(self, exchanges: Iterable[record.Exchange]) -> list[tuple[float, bytes]]:
         lines = []
         for exchange in exchanges:
             self._received += 1
             try:
-                line = record.encode(
-                    exchange, csv_content_types=self._args.csv_type, json_content_types=self._args.json_type
-                )
+                line = record.encode(exchange, csv_content_types=self._csv, json_content_types=self._json)
             except RecordError:
                 continue  # counts as dropped
             lines.append((exchange.time, line))
+            self._give_way()
         return lines
+
+    def _give_way(self) -> None:
+        """Lets others have the processor, and keeps it afterwards for a part of the time that they took.
+
+        On a processor that is never idle nothing would be written otherwise: it comes back after many milliseconds.
+        """
+        now = time.monotonic()
+        if now >= self._keep_until:
+            os.sched_yield()
+            then = time.monotonic()
+            self._keep_until = then + _SHARE * (then - now)
 
     def _tell(self) -> None:
         spool, delivery = self._spool, self._delivery
@@ -115,11 +144,18 @@ class Writer:
             errors=delivery.errors + spool.errors,
             spool=spool.used,
         )
-        line = orjson.dumps(asdict(report), option=orjson.OPT_APPEND_NEWLINE)
+        line = orjson.dumps(report._asdict(), option=orjson.OPT_APPEND_NEWLINE)
         if line != self._told:
             with suppress(BlockingIOError, BrokenPipeError):  # nobody listens: counts are no reason to wait
                 os.write(1, line)
                 self._told = line
+
+
+def _waiting() -> int:
+    """Returns the bytes in the pipe."""
+    size = bytearray(4)
+    fcntl.ioctl(0, termios.FIONREAD, size)
+    return int.from_bytes(size, sys.byteorder)
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -139,10 +175,12 @@ def arguments() -> argparse.ArgumentParser:
 
 def _step_back() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     with suppress(OSError):
         os.nice(10)
         os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+    os.set_blocking(0, False)
     os.set_blocking(1, False)
 
 

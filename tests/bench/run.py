@@ -20,7 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -32,6 +32,12 @@ SERVER_CORE, LOAD_CORE = "0", "1"
 CONNECTIONS = (1, 32)
 HANGING = ("AWS_ENDPOINT_URL=http://127.0.0.1:9399", "AWS_ACCESS_KEY_ID=a", "AWS_SECRET_ACCESS_KEY=b")
 TICK = os.sysconf("SC_CLK_TCK")
+WARM_UP = 0.3  # seconds of each load that are not counted
+PAUSE = 0.2
+KEYS = ("rate", "p50_ms", "p99_ms", "processor_us")
+
+Seen = dict[tuple[str, int], list[dict[str, Any]]]
+"""What each server did at each number of connections, round after round."""
 
 sys.path.insert(0, str(HERE))
 
@@ -78,7 +84,7 @@ def load(port: int, path: str, body: Path, content_type: str, connections: int, 
     command = [
         *("taskset", "-c", LOAD_CORE, str(PYTHON), str(HERE / "load.py")),
         *("--port", str(port), "--path", path, "--body", str(body), "--content-type", content_type),
-        *("--connections", str(connections), "--seconds", str(seconds), "--warm-up", "0.5"),
+        *("--connections", str(connections), "--seconds", str(seconds), "--warm-up", str(WARM_UP)),
     ]
     return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
@@ -131,33 +137,76 @@ def measure(contender: Contender, seconds: float) -> Iterator[dict[str, Any]]:
             before = processor_seconds(server.pid)
             found = load(*contender[2:6], connections=connections, seconds=seconds)
             spent = processor_seconds(server.pid) - before
-            # The generator's warm-up of half a second is in the processor time, and not in the count.
-            answered = found["requests"] * (seconds + 0.5) / seconds
+            # The generator's warm-up is in the processor time, and not in the count.
+            answered = found["requests"] * (seconds + WARM_UP) / seconds
             yield {**found, "processor_us": spent / max(answered, 1) * 1e6}
 
 
 def compare(contenders: Sequence[Contender], rounds: int, seconds: float) -> dict[str, dict[str, dict[str, float]]]:
     """Returns ``{name: {connections: {rate, p50_ms, p99_ms, processor_us}}}``, medians over the rounds."""
-    seen: dict[tuple[str, int], list[dict[str, Any]]] = {}
+    seen: Seen = {}
     for number in range(rounds):
         for contender in contenders:
             for found in measure(contender, seconds):
-                connections = found["connections"]
-                seen.setdefault((contender.name, connections), []).append(found)
-                print(
-                    f"  round {number + 1}: {contender.name:24} {connections:3} connections "
-                    f"{found['rate']:8.0f}/s  p99 {found['p99_ms']:7.1f} ms  {found['processor_us']:6.0f} µs",
-                    file=sys.stderr,
-                    flush=True,
-                )
+                _note(seen, number, contender.name, found)
+    return _medians(seen)
+
+
+def alternate(contenders: Sequence[Contender], rounds: int, seconds: float) -> Seen:
+    """Starts all at once and loads one after the other, a short while each, in an order that turns with the rounds.
+
+    For differences of a few percent: what the machine does meanwhile falls on all alike, since the others stand still.
+    """
+    seen: Seen = {}
+    with ExitStack() as stack:
+        running = [(one, stack.enter_context(started(one))) for one in contenders]
+        for number in range(rounds):
+            for connections in CONNECTIONS:
+                for at in range(len(running)):
+                    contender, server = running[(at + number) % len(running)]
+                    before = processor_seconds(server.pid)
+                    found = load(*contender[2:6], connections=connections, seconds=seconds)
+                    # What it still does after the last answer is part of the price, and must not fall on the next one.
+                    time.sleep(PAUSE)
+                    spent = processor_seconds(server.pid) - before
+                    answered = found["requests"] * (seconds + WARM_UP) / seconds
+                    _note(seen, number, contender.name, {**found, "processor_us": spent / max(answered, 1) * 1e6})
+    return seen
+
+
+def _note(seen: Seen, number: int, name: str, found: dict[str, Any]) -> None:
+    connections = found["connections"]
+    seen.setdefault((name, connections), []).append(found)
+    print(
+        f"  round {number + 1}: {name:24} {connections:3} connections "
+        f"{found['rate']:8.0f}/s  p99 {found['p99_ms']:7.1f} ms  {found['processor_us']:6.0f} µs",
+        file=sys.stderr,
+        flush=True,
+    )
+
+
+def _medians(seen: Seen) -> dict[str, dict[str, dict[str, float]]]:
     medians: dict[str, dict[str, dict[str, float]]] = {}
     for (name, connections), found in seen.items():
         if any(entry["not_200"] or entry["lost"] for entry in found):
             print(f"{name}: not all requests were answered with 200", file=sys.stderr)
-        keys = ("rate", "p50_ms", "p99_ms", "processor_us")
-        middle = {key: statistics.median(entry[key] for entry in found) for key in keys}
+        middle = {key: statistics.median(entry[key] for entry in found) for key in KEYS}
         medians.setdefault(name, {})[str(connections)] = middle
     return medians
+
+
+def _paired(seen: Seen, name: str, beside: str, key: str, connections: int) -> dict[str, float]:
+    """Returns the median of the rounds' ratios, and an interval for it with 95 % confidence (by order statistics)."""
+    pairs = zip(seen[name, connections], seen[beside, connections], strict=True)
+    ratios = sorted(one[key] / other[key] for one, other in pairs)
+    reach = 0.98 * len(ratios) ** 0.5
+    low, high = int(max(0, len(ratios) / 2 - reach)), int(min(len(ratios) - 1, len(ratios) / 2 + reach))
+    return {
+        name: round(v, 3)
+        for name, v in zip(
+            ("median", "low", "high"), (statistics.median(ratios), ratios[low], ratios[high]), strict=True
+        )
+    }
 
 
 def ours(name: str, port: int, folder: Path, *arguments: str, environment: Sequence[str] = ()) -> Contender:
@@ -243,14 +292,13 @@ def part_servers(folder: Path, rounds: int, seconds: float) -> dict[str, Any]:
 
 def part_capture(folder: Path, rounds: int, seconds: float) -> dict[str, Any]:
     with silence(9399):
-        found = compare(capturing(folder), rounds, seconds)
-    table("capture at 100 %", found)
-    none = found["no capture"]
+        seen = alternate(capturing(folder), 5 * rounds, seconds / 4)
+    table("capture at 100 %", found := _medians(seen))
     ratios = {
-        f"{key}, {name} / no capture, {c} connections": round(found[name][c][key] / none[c][key], 3)
+        f"{key}, {name} / no capture, {c} connections": _paired(seen, name, "no capture", key, c)
         for name in ("capture", "capture, place hangs")
         for key in ("rate", "p99_ms", "processor_us")
-        for c in none
+        for c in CONNECTIONS
     }
     return {"medians": found, "ratios": ratios}
 

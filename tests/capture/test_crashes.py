@@ -30,8 +30,14 @@ class Endpoint:
         self.place, self.spool, self.log = root / "place", root / "spool", root / "log"
         command = [sys.executable, str(ENDPOINT), str(self.place), str(self.spool), str(self.log)]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        until(lambda: any(path.stat().st_size for path in self.spool.rglob("*.jsonl*")), 20)
+        until(self.waiting, 20)
         self.writer = process_of(self.process.pid)
+
+    def waiting(self) -> list[str]:
+        """The records' files in the spool that are not empty."""
+        # os.walk, unlike rglob, does not mind folders that go meanwhile.
+        paths = [os.path.join(folder, name) for folder, _, names in os.walk(self.spool) for name in names]
+        return [path for path in paths if ".jsonl" in path and size(path)]
 
     def offered(self, before: float = float("inf")) -> set[str]:
         """The events that were taken before a moment."""
@@ -49,7 +55,7 @@ class Endpoint:
     def recovered(self) -> set[str]:
         """The same after another writer has used the spool."""
         with writing(self.place, self.spool):
-            until(lambda: not list(self.spool.rglob("*.jsonl*")))
+            until(lambda: not self.waiting())
         return self.arrived()
 
 
@@ -61,6 +67,13 @@ def endpoint(tmp_path: Path) -> Iterator[Endpoint]:
     started.process.wait()
     if started.process.stdout:
         started.process.stdout.close()
+
+
+def size(path: str) -> int:
+    try:
+        return os.stat(path).st_size
+    except FileNotFoundError:
+        return 0
 
 
 def running(pid: int) -> bool:

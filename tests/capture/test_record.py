@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 from contextlib import suppress
-from dataclasses import replace
 
 import pytest
 from hypothesis import assume, given
@@ -37,8 +36,7 @@ def test_decoding_what_was_encoded_gives_the_exchange(exchange: Exchange) -> Non
     assert line.count(b"\n") == 1
     assert line.endswith(b"\n")
     # A type of a part that was not captured goes with it.
-    expected = replace(
-        exchange,
+    expected = exchange._replace(
         request_type=None if exchange.request is None else exchange.request_type,
         response_type=None if exchange.response is None else exchange.response_type,
     )

@@ -297,3 +297,24 @@ def test_frames_survive_being_cut_anywhere(bodies: list[tuple[bytes | None, str 
         found += frames.unpack(buffer)
     assert not buffer
     assert found == sent
+
+
+def test_a_processor_that_is_never_idle_delays_the_records_but_does_not_stop_them(tmp_path: Path) -> None:
+    core = min(os.sched_getaffinity(0))
+    with writing(tmp_path / "place", tmp_path / "spool") as writer:
+        settled(writer)
+        process = process_of(os.getpid())
+        for thread in Path(f"/proc/{process}/task").iterdir():
+            os.sched_setaffinity(int(thread.name), {core})
+        busy = subprocess.Popen([sys.executable, "-c", "print()\nwhile True: pass"], stdout=subprocess.PIPE, bufsize=0)
+        assert busy.stdout is not None
+        try:
+            os.sched_setaffinity(busy.pid, {core})
+            busy.stdout.read(1)
+            for number in range(5000):
+                assert writer.offer(exchange(number, body=b"\xff" * 3000))
+            found = settled(writer, 30)
+        finally:
+            busy.kill()
+            busy.communicate()
+    assert (found["written_total"], found["dropped_total"]) == (5000, 0)
