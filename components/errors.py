@@ -13,6 +13,7 @@
     │   ├── UnsafeMemberError        a member that would leave the folder, or is no plain file
     │   ├── LimitError               more members, bytes or compression than allowed
     │   └── DigestError              content that differs from its manifest
+    ├── CompletenessError            an explanation whose terms do not sum up to what they explain
     ├── WeightsError                 weights that do not fit the model, or are no safetensors
     ├── StorageError                 a place that cannot be read or written
     ├── EndpointError                an endpoint that does not start, answer or stop
@@ -79,6 +80,10 @@ class LimitError(ArchiveError):
 
 class DigestError(ArchiveError):
     """Content that differs from its manifest."""
+
+
+class CompletenessError(RoadworthyError):
+    """An explanation whose terms do not sum up to what they explain; its picture would be a fiction."""
 
 
 class WeightsError(RoadworthyError):

@@ -25,7 +25,10 @@ LOCKS = {
     "dev": ROOT / "requirements-dev.txt",
     "testing": ROOT / "tests" / "requirements.txt",
     "moto": ROOT / "tests" / "moto" / "requirements.txt",
-    **{f"bench-{name}": ROOT / "tests" / "bench" / f"requirements-{name}.txt" for name in ("litserve", "mlserver", "fullgrad")},
+    **{
+        f"bench-{name}": ROOT / "tests" / "bench" / f"requirements-{name}.txt"
+        for name in ("litserve", "mlserver", "fullgrad", "attacks")
+    },
 }
 TORCH = ("torch", "torchvision")
 CUDA = ("nvidia-", "cuda-", "triton")

@@ -3,6 +3,8 @@
 ``record``   the format, both ways: ``Exchange``, ``encode``, ``decode``, ``sampled``, the key layout.
 ``writer``   ``CaptureWriter``: what the model server hands its exchanges to; it never waits.
 ``reader``   ``read``: the exchanges of a time window, streamed.
+``hook``     ``TensorHook``: keeps what a torch module computes (imports torch).
+``trial``    ``create_trial``: reads what hooks kept; the format is in ``tensors``.
 ``__main__`` the stage: a window of captured traffic as a dataset.
 
 Behind the writer: ``frames`` (what goes through the pipe), ``process`` (the writer process), ``spool`` (the files it

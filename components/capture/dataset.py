@@ -112,7 +112,7 @@ def _rows(folder: Path, exchanges: Iterable[Exchange], images: int, summary: Sum
         image = None
         if not duplicate and summary.images < images:
             image = _keep_image(folder, exchange, digest.hex(), summary)
-        found = predictions(exchange.response)
+        found = predictions(exchange.response, exchange.response_type)
         summary.predictions += len(found)
         summary.unread += not found
         for position, prediction in enumerate(found or [Prediction(None, None, None)]):

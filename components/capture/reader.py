@@ -9,7 +9,7 @@ unknown.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -55,6 +55,7 @@ def read(
     end: float | None = None,
     counts: Counts | None = None,
     line_limit: int = record.LINE_LIMIT,
+    on_broken: Callable[[bytes | None], None] | None = None,
 ) -> Iterator[Exchange]:
     """Yields the exchanges captured in ``[start, end)`` in the order of their files' keys, in constant memory.
 
@@ -66,6 +67,7 @@ def read(
         end: As ``start``; the moment itself is not in the window.
         counts: Filled while reading.
         line_limit: Bytes; longer lines are skipped without being held.
+        on_broken: Called with each broken line, and with None for one over the limit.
 
     Raises:
         StorageError: The place cannot be read.
@@ -77,7 +79,7 @@ def read(
         for entry in _files(folder, (), low - SLACK, high + SLACK):
             counts.files += 1
             counts.bytes += entry.size
-            for exchange in _exchanges(entry.place, counts, line_limit):
+            for exchange in _exchanges(entry.place, counts, line_limit, on_broken):
                 if low <= exchange.time < high:
                     counts.records += 1
                     yield exchange
@@ -124,11 +126,15 @@ def _span(path: tuple[int, ...]) -> tuple[float, float] | None:
     return first, first + (366 * 86400, 31 * 86400, 86400, 3600)[len(path) - 1]
 
 
-def _exchanges(file: Place, counts: Counts, line_limit: int) -> Iterator[Exchange]:
+def _exchanges(
+    file: Place, counts: Counts, line_limit: int, on_broken: Callable[[bytes | None], None] | None
+) -> Iterator[Exchange]:
     with file.open() as stream:
         for line, ended in lines(stream, line_limit):
             if isinstance(line, TooLong):
                 counts.broken["too_long"] += 1
+                if on_broken:
+                    on_broken(None)
                 continue
             text = line.removeprefix(_BOM).strip(b" \t\r")
             if not text:
@@ -137,6 +143,8 @@ def _exchanges(file: Place, counts: Counts, line_limit: int) -> Iterator[Exchang
                 yield record.decode(text)
             except RecordError:
                 counts.broken[_reason(text, ended)] += 1
+                if on_broken:
+                    on_broken(text)
 
 
 def _reason(text: bytes, ended: bool) -> str:

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -141,8 +142,12 @@ def read(folder: Path) -> Dataset:
     return Dataset(folder, about["name"], about["source"], about["seed"], labels, about["digest"], tuple(rows))
 
 
-def verify(folder: Path) -> Dataset:
+def verify(folder: Path, beside: Collection[str] = ()) -> Dataset:
     """Reads a dataset and checks every file of it.
+
+    Args:
+        folder: The dataset.
+        beside: Files and folders at its top that are another format's; they are not looked at.
 
     Raises:
         DatasetError: Says all that differs: what ``read`` refuses, or missing, extra and changed files.
@@ -150,7 +155,9 @@ def verify(folder: Path) -> Dataset:
     dataset = read(folder)
     sha256 = {row.path: row.sha256 for row in dataset.rows}
     present = {
-        p.relative_to(folder).as_posix(): p for p in sorted(folder.rglob("*")) if p.is_symlink() or not p.is_dir()
+        p.relative_to(folder).as_posix(): p
+        for p in sorted(folder.rglob("*"))
+        if (p.is_symlink() or not p.is_dir()) and p.relative_to(folder).parts[0] not in beside
     }
     expected = {*sha256, INDEX, ABOUT}
     found = [f"{path}: expected a file, found none" for path in sorted(expected - present.keys())]

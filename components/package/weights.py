@@ -67,7 +67,7 @@ def check(data: bytes, expected: Expected | None = None, allow_nonfinite: bool =
         WeightsError: It is no safetensors file; it is one that lies about its content; names, shapes or dtypes are
             not those of the model (all are named); a weight is not finite, or a boolean neither 0 nor 1.
     """
-    tensors = _header(data)
+    tensors, _ = header(data, len(data))
     if expected is not None:
         _compare(tensors, expected)
     for name, tensor in tensors.items():
@@ -87,34 +87,47 @@ def load_numpy(data: bytes, expected: Expected | None = None, allow_nonfinite: b
     return {name: _view(tensor, data).copy() for name, tensor in tensors.items()}
 
 
-def _header(data: bytes) -> dict[str, Tensor]:
-    length = int.from_bytes(data[:8], "little")
-    if len(data) < 8 or length > len(data) - 8 or data[8:9] != b"{":
-        raise WeightsError(f"expected weights as safetensors, found {_found(data, length)}")
+def header(head: bytes, size: int) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Checks the header of a safetensors file without its tensors' values.
+
+    Args:
+        head: The file's first bytes, up to the end of the header at least.
+        size: Bytes of the whole file.
+
+    Returns:
+        The tensors by name, and the ``__metadata__``.
+
+    Raises:
+        WeightsError: It is no safetensors file, or one that lies about its content.
+    """
+    length = int.from_bytes(head[:8], "little")
+    if len(head) < 8 or length > size - 8 or head[8:9] != b"{":
+        raise WeightsError(f"expected weights as safetensors, found {_found(head, length, size)}")
     if length > HEADER_BYTES:
         raise WeightsError(f"expected a safetensors header of at most {HEADER_BYTES:,} bytes, found {length:,}")
-    header = parse_object(data[8 : 8 + length], "safetensors header", WeightsError)
-    _check_metadata(header.pop("__metadata__", {}))
-    if len(header) > TENSORS:
-        raise WeightsError(f"expected at most {TENSORS:,} tensors, found {len(header):,}")
-    tensors = {name: _tensor(name, entry, 8 + length) for name, entry in header.items()}
-    _check_cover(tensors, 8 + length, len(data))
-    return tensors
+    parsed = parse_object(head[8 : 8 + length], "safetensors header", WeightsError)
+    metadata = _metadata(parsed.pop("__metadata__", {}))
+    if len(parsed) > TENSORS:
+        raise WeightsError(f"expected at most {TENSORS:,} tensors, found {len(parsed):,}")
+    tensors = {name: _tensor(name, entry, 8 + length) for name, entry in parsed.items()}
+    _check_cover(tensors, 8 + length, size)
+    return tensors, metadata
 
 
-def _found(data: bytes, length: int) -> str:
-    if known := formats.name_of(data):
+def _found(head: bytes, length: int, size: int) -> str:
+    if known := formats.name_of(head):
         return known
-    if len(data) < 8:
-        return f"{len(data)} bytes"
-    if length > len(data) - 8:
-        return f"a header of {length:,} bytes in a file of {len(data):,}"
-    return f"a header that is no JSON object: {short(data[8:40])}"
+    if len(head) < 8:
+        return f"{len(head)} bytes"
+    if length > size - 8:
+        return f"a header of {length:,} bytes in a file of {size:,}"
+    return f"a header that is no JSON object: {short(head[8:40])}"
 
 
-def _check_metadata(metadata: Any) -> None:
+def _metadata(metadata: Any) -> dict[str, str]:
     if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
         raise WeightsError(f"safetensors __metadata__: expected texts by name, found {short(metadata)}")
+    return metadata
 
 
 def _tensor(name: str, entry: Any, start: int) -> Tensor:

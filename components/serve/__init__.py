@@ -17,6 +17,6 @@ A request's way through the rooms::
 There is no management API: a server serves the one model it was started with, from a folder whose digests were
 verified. Code inside an archive (``handlers``) runs only when the operator says ``--allow-code``.
 
-``deploy`` keeps such a server running on this machine; ``client`` calls one, with retries; ``replay`` sends it a
-dataset.
+``tensors`` records what the model computes, on the side; ``deploy`` keeps such a server running on this machine;
+``client`` calls one, with retries; ``replay`` sends it a dataset.
 """

@@ -26,6 +26,10 @@ def _deploy() -> Stage:
     stage.parameter(
         "capture_rotate_seconds", "age at which captured files appear", type=number(float, 0.1, 3600), default=60.0
     )
+    stage.parameter("tensors", "place for tensors of sampled requests, empty for none", default="")
+    stage.parameter("include_regex", "names of tensors, empty for pixels and logits alone", default="")
+    stage.parameter("tensor_percentage", "share of requests", type=number(float, 0, 100), default=1.0)
+    stage.parameter("tensor_config", "JSON file that changes these while it runs, empty for none", default="")
     stage.parameter("threads", "for one batch on a CPU, 0 for torch's choice", type=number(int, 0, 1024), default=0)
     stage.parameter("allow_code", "run code/inference.py from the archive", type=boolean, default=False)
     stage.parameter("timeout", "seconds until it must be ready", type=number(float, 1, 3600), default=120.0)
@@ -48,6 +52,8 @@ def _replay() -> Stage:
     stage.output("answers", "Dataset", "answers.jsonl: path, true and predicted class, score, event id, seconds")
     stage.output("metrics", "Metrics", "accuracy with its sample size, requests, retries, latencies")
     stage.result("captured", "how many of the answered requests the endpoint captures")
+    stage.result("start", "of the window that holds this traffic and no other replay's, ISO 8601, whole seconds, UTC")
+    stage.result("end", "of that window, itself outside; the stage ends after it")
     stage.parameter("url", "address of the endpoint")
     stage.parameter("split", "split of the dataset", default="test")
     stage.parameter("count", "images to send, drawn with the seed; 0 sends all", type=number(int, 0), default=0)

@@ -24,6 +24,7 @@ from components.serve.handlers import Call, Handler
 from components.serve.limits import Limits
 from components.serve.loading import Loaded
 from components.serve.metrics import CONTENT_TYPE, Metrics
+from components.serve.offers import both
 from components.serve.protocols import media, open_inference, sagemaker
 from components.serve.protocols.wording import shown
 
@@ -41,6 +42,7 @@ class Server:
         policy: How batches are formed.
         limits: What is refused; ``queue_images`` and ``request_seconds`` take the place of the policy's.
         capture: Where exchanges are offered; closed with the server.
+        tensors: As ``capture``; where they are recomputed.
     """
 
     def __init__(
@@ -50,13 +52,14 @@ class Server:
         policy: Policy = Policy(),  # noqa: B008 - tuples of numbers cannot change
         limits: Limits = Limits(),  # noqa: B008
         capture: Capture | None = None,
+        tensors: Capture | None = None,
     ) -> None:
         policy = policy._replace(queue_images=limits.queue_images, timeout=limits.request_seconds)
         self.name = name
         self.version = loaded.version
         self.metrics = Metrics(name)
         self.limits = limits
-        self.gate = Gate(limits, self.metrics, capture)
+        self.gate = Gate(limits, self.metrics, both(capture, tensors))
         self.ready = False
         """Whether the server takes requests: false before the start, and again from SIGTERM on."""
         self.endpoint: Endpoint = (
@@ -64,7 +67,7 @@ class Server:
             if isinstance(loaded.model, Handler)
             else ImageEndpoint(loaded.model, policy, limits, self.metrics)
         )
-        self._show(capture)
+        self._show(capture, tensors)
 
     def drain(self) -> None:
         """Says that the server is not ready any more, and asks its clients to go elsewhere; it still answers."""
@@ -89,12 +92,14 @@ class Server:
 
         return application
 
-    def _show(self, capture: Capture | None) -> None:
+    def _show(self, capture: Capture | None, tensors: Capture | None) -> None:
         self.metrics.gauge("queue_images", "Images waiting", lambda: self.endpoint.batcher.queued)
         self.metrics.gauge("queue_bytes", "Bytes of request bodies in memory", lambda: self.gate.budget.used)
         self.metrics.gauge("requests_in_flight", "Requests at work", lambda: self.gate.requests)
         if capture is not None:
             self.metrics.capture(capture.statistics)
+        if tensors is not None:
+            self.metrics.tensors(tensors.statistics)
 
     @asynccontextmanager
     async def _lifespan(self, app: Starlette) -> AsyncIterator[None]:

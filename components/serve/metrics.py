@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.core import CounterMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -56,7 +56,11 @@ class Metrics:
 
     def capture(self, statistics: Callable[[], Mapping[str, int]]) -> None:
         """Shows a capture writer's counts as ``captured_total`` and ``capture_dropped_total``."""
-        self.registry.register(_Captured(statistics, self._name))
+        self.registry.register(_Counts(statistics, self._name, CAPTURE))
+
+    def tensors(self, statistics: Callable[[], Mapping[str, int]]) -> None:
+        """Shows a tensor emitter's counts, ``tensors_dropped_total`` among them."""
+        self.registry.register(_Counts(statistics, self._name, TENSORS))
 
     def page(self) -> bytes:
         """Returns all of them in Prometheus' text format."""
@@ -66,17 +70,34 @@ class Metrics:
         return Histogram(name, help, ["model_name"], buckets=SECONDS, registry=self.registry).labels(model_name)
 
 
-class _Captured(Collector):
-    def __init__(self, statistics: Callable[[], Mapping[str, int]], model_name: str) -> None:
+CAPTURE = (
+    ("captured_total", "captured", "Exchanges taken by the capture"),
+    ("dropped_total", "capture_dropped", "Exchanges that could not be kept"),
+)
+TENSORS = (
+    ("tensors_total", "tensors", "Requests taken to record their tensors"),
+    ("tensors_written_total", "tensors_written", "Requests whose tensors are in the place"),
+    ("tensors_dropped_total", "tensors_dropped", "Requests whose tensors could not be recorded"),
+    ("tensors_restarts_total", "tensors_restarts", "Restarts of the process that records"),
+    ("tensors_config_errors_total", "tensors_config_errors", "Contents of the settings' file that were refused"),
+    ("tensors_enabled", "tensors_enabled", "Whether tensors are recorded"),
+)
+
+
+class _Counts(Collector):
+    """Numbers as they are when somebody looks; those whose key ends with ``_total`` only grow."""
+
+    def __init__(
+        self, statistics: Callable[[], Mapping[str, int]], model_name: str, shown: Iterable[tuple[str, str, str]]
+    ) -> None:
         self._statistics = statistics
         self._name = model_name
+        self._shown = tuple(shown)
 
     def collect(self) -> Iterable[Metric]:
         found = self._statistics()
-        for key, name, text in (
-            ("captured_total", "captured", "Exchanges taken by the capture"),
-            ("dropped_total", "capture_dropped", "Exchanges that could not be kept"),
-        ):
-            family = CounterMetricFamily(name, text, labels=["model_name"])
+        for key, name, text in self._shown:
+            kind = CounterMetricFamily if key.endswith("_total") else GaugeMetricFamily
+            family = kind(name, text, labels=["model_name"])
             family.add_metric([self._name], found.get(key, 0))
             yield family

@@ -9,16 +9,18 @@ from __future__ import annotations
 import argparse
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from components.artifacts import number
-from components.errors import EndpointError, RoadworthyError
+from components.errors import EndpointError, InputError, RoadworthyError
 from components.serve.limits import MEBIBYTE, Limits
 
 if TYPE_CHECKING:
     from components.capture.writer import CaptureWriter
+    from components.serve.loading import Loaded
+    from components.serve.tensors.emitter import TensorEmitter
 
 SAGEMAKER = ("--model", "/opt/ml/model", "--host", "0.0.0.0")  # noqa: S104 - inside its container
 
@@ -54,6 +56,10 @@ def parser() -> argparse.ArgumentParser:
     add("--sampling-percentage", type=number(float, 0, 100), default=20.0, help="captured share (default: %(default)s)")
     add("--capture-rotate-seconds", type=number(float, 0.1, 3600), default=60.0, help="(default: %(default)s)")
     add("--spool", type=Path, help="folder on a local disk where captured records wait for their place")
+    add("--tensors", default="", help="place for tensors of sampled requests, file:// or s3:// (default: off)")
+    add("--include-regex", default="", help="names of tensors, beside pixels and logits (default: only these)")
+    add("--tensor-percentage", type=number(float, 0, 100), default=1.0, help="share (default: %(default)s)")
+    add("--tensor-config", type=Path, help="JSON file that changes these while the server runs; read each second")
     add("--log-level", default="warning", choices=("debug", "info", "warning", "error"), help="(default: %(default)s)")
     return found
 
@@ -62,6 +68,7 @@ def main(argv: Sequence[str]) -> int:
     """Serves until SIGTERM or SIGINT; returns the exit status."""
     args = parser().parse_args(argv)
     try:
+        _check_tensors(args)
         _serve(args, _bound(args))
     except (RoadworthyError, OSError) as error:
         print(f"serve: {' '.join(str(error).split())}", file=sys.stderr, flush=True)
@@ -81,7 +88,10 @@ def _serve(args: argparse.Namespace, listening: socket.socket) -> None:
     loaded = load(args.model, settings)
     name = args.name or loaded.name or "model"
     limits = Limits(body_bytes=args.max_body * MEBIBYTE, queue_images=args.max_queue, request_seconds=args.timeout)
-    server = Server(loaded, name, Policy(args.max_batch, args.max_wait), limits, _capture(args, name))
+    policy = Policy(args.max_batch, args.max_wait)
+    # Tensors first: their settings may be wrong, and a capture that was begun would have to be ended.
+    tensors = _tensors(args, loaded)
+    server = Server(loaded, name, policy, limits, _capture(args, name), tensors)
     host, port = listening.getsockname()[:2]
     running = transport.DrainingServer(
         transport.configuration(server, host, port, args.log_level), server, args.drain_delay, args.parent
@@ -103,6 +113,42 @@ def _capture(args: argparse.Namespace, name: str) -> CaptureWriter | None:
         rotate_seconds=args.capture_rotate_seconds,
         spool=args.spool,
     )
+
+
+def _tensors(args: argparse.Namespace, loaded: Loaded) -> TensorEmitter | None:
+    if not args.tensors:
+        return None
+    from components.serve.tensors.emitter import TensorEmitter
+    from components.serve.tensors.settings import Settings
+
+    settings = Settings(percentage=args.tensor_percentage, include_regex=args.include_regex)
+    check = _patterns(args.model, loaded)
+    return TensorEmitter(args.tensors, args.model, loaded.digest, settings, args.tensor_config, check)
+
+
+def _check_tensors(args: argparse.Namespace) -> None:
+    """Raises for what needs no model to be seen as wrong, before one is loaded."""
+    from components.capture.tensors import names
+    from components.storage import place
+
+    if args.tensors:
+        place(args.tensors)
+        names.pattern(args.include_regex)
+    elif args.include_regex or args.tensor_config:
+        raise InputError("expected --tensors with --include-regex or --tensor-config, found no place")
+
+
+def _patterns(model: Path, loaded: Loaded) -> Callable[[str], Any]:
+    from components.serve.handlers import Handler
+
+    if isinstance(loaded.model, Handler):
+        raise InputError("--tensors: expected a model without code of its own, found one with its own handlers")
+    from components.capture.tensors.modules import check_pattern
+    from components.package.archive import Package
+    from components.package.network import skeleton
+
+    network = skeleton(Package(model, digest=loaded.digest).description)
+    return lambda include_regex: check_pattern(network, include_regex)
 
 
 def _bound(args: argparse.Namespace) -> socket.socket:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import random
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -66,28 +68,55 @@ class Answered(NamedTuple):
 
 
 def replay(args: argparse.Namespace, outputs: Outputs) -> None:
-    """The stage: sends a split and writes ``answers`` and ``metrics``."""
+    """The stage: sends a split, writes ``answers`` and ``metrics``, and says the window that holds the traffic."""
     from components.data.dataset import read
 
     split = read(Path(args.dataset)).split(args.split)
     order = choose(len(split), args.count, args.seed)
     if not order:
         raise InputError(f"expected images in the split {args.split!r}, found none")
-    started = time.perf_counter()
+    opened, started = time.time(), time.perf_counter()
     with Client(args.url, connections=args.concurrency, retries=args.retries, timeout=args.timeout) as client:
         answers = list(_shown(send(client, split, order, args.concurrency), len(order)))
-    seconds = time.perf_counter() - started
+    seconds, (start, end) = time.perf_counter() - started, window(opened, time.time())
+    wait_until(end)
     with outputs.folder("answers") as folder, (folder / ANSWERS).open("w", encoding="utf-8") as file:
         file.writelines(json.dumps(answer._asdict(), ensure_ascii=False) + "\n" for answer in answers)
     outputs.metrics("metrics", summary(answers, seconds))
     # The sampling is a pure function of the event id, so whoever waits for the records knows how many will come.
     outputs.value("captured", sum(sampled(answer.event_id, args.sampling_percentage) for answer in answers))
+    outputs.value("start", stamp(start))
+    outputs.value("end", stamp(end))
     outputs.describe("answers", images=len(answers), split=args.split, url=args.url)
 
 
 def choose(total: int, count: int, seed: int) -> list[int]:
     """Returns ``count`` of ``total`` positions (0: all), drawn and shuffled with the seed."""
     return random.Random(seed).sample(range(total), min(count, total) if count else total)
+
+
+def window(opened: float, closed: float) -> tuple[int, int]:
+    """Returns the window ``[start, end)`` of traffic in whole UTC seconds since 1970.
+
+    Captured records bear whole seconds, cut off, so the window begins with the second of the first request. The server
+    notes an exchange when its answer has left, which may be a moment after it came here: one second is left for that.
+
+    Args:
+        opened: Before the first request.
+        closed: After the last answer.
+    """
+    return math.floor(opened), math.ceil(closed + 1)
+
+
+def wait_until(end: float) -> None:
+    """Waits until the clock shows ``end``: a replay that is started afterwards has a window of its own."""
+    while (left := end - time.time()) > 0:
+        time.sleep(left)
+
+
+def stamp(seconds: int) -> str:
+    """Returns UTC seconds since 1970 in ISO 8601."""
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def send(client: Client, split: Images, order: Sequence[int], concurrency: int) -> Iterator[Answered]:

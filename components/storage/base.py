@@ -113,6 +113,14 @@ class Place(ABC):
         return data
 
     @abstractmethod
+    def read_range(self, start: int, length: int) -> bytes:
+        """Returns ``length`` bytes of the file from ``start``; nothing else of it is fetched.
+
+        Raises:
+            StorageError: There is no such file, it cannot be read, or it ends before them.
+        """
+
+    @abstractmethod
     def write_bytes(self, data: bytes) -> None:
         """Writes the file; it appears whole or not at all, and replaces what was there.
 
@@ -139,6 +147,17 @@ class Place(ABC):
         Raises:
             StorageError: It cannot be removed.
         """
+
+
+def whole(data: bytes, start: int, length: int, place: Place) -> bytes:
+    """Returns what was read of a range, if it is all of it.
+
+    Raises:
+        StorageError: It is less.
+    """
+    if len(data) != length:
+        raise StorageError(f"reading {place}: expected {length} bytes from {start}, found {len(data)}")
+    return data
 
 
 def segments(key: str) -> list[str]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO
 
 from components.errors import StorageError
-from components.storage.base import Entry, Place
+from components.storage.base import Entry, Place, whole
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,13 @@ class LocalPlace(Place):
         """Opens the file."""
         with _errors("reading", self):
             return self.path.open("rb")
+
+    def read_range(self, start: int, length: int) -> bytes:
+        """Seeks, and reads that much."""
+        with _errors("reading", self), self.path.open("rb") as file:
+            file.seek(start)
+            data = file.read(length)
+        return whole(data, start, length, self)
 
     def write_bytes(self, data: bytes) -> None:
         """Writes beside the path, fsyncs and renames."""

@@ -15,7 +15,7 @@ from typing import IO, Any
 from urllib.parse import urlsplit
 
 from components.errors import StorageError
-from components.storage.base import Entry, Place, segments
+from components.storage.base import Entry, Place, segments, whole
 
 # Seconds without a byte until a connection counts as dead, in each of three attempts. A store that hangs is an error
 # after half a minute; an upload to it after three quarters, because curl takes some six seconds more to see that
@@ -85,6 +85,12 @@ class S3Place(Place):
             # Without compression=None, pyarrow unpacks what is named *.gz.
             source = _client().open_input_stream(self._path, compression=None)
         return io.BufferedReader(_Stream(source, self), _READ)
+
+    def read_range(self, start: int, length: int) -> bytes:
+        """Asks for the object's size and then for the range."""
+        with _errors("reading", self), _client().open_input_file(self._path) as source:
+            data = bytes(source.read_at(length, start)) if length else b""
+        return whole(data, start, length, self)
 
     def write_bytes(self, data: bytes) -> None:
         """Uploads the bytes, in one PUT up to 5 MiB or so and in parts above."""

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from datetime import datetime
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -26,10 +27,14 @@ def run(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         name: {"artifacts": [{"name": name, "uri": f"minio://bucket/{name}", "metadata": {}}]}
         for name in ("records", "metrics")
     }
-    given = {"outputs": {"artifacts": artifacts, "outputFile": str(root / "out" / "executor_output.json")}}
+    values = {f"window_{name}": {"outputFile": str(root / "out" / name)} for name in ("start", "end")}
+    given = {
+        "outputs": {"artifacts": artifacts, "parameters": values, "outputFile": str(root / "out/executor_output.json")}
+    }
     command = [
         *(sys.executable, "-m", "components.capture", "--executor-input", json.dumps(given)),
         *("--records", str(root / "out" / "records"), "--metrics", str(root / "out" / "metrics")),
+        *("--window-start", str(root / "out" / "start"), "--window-end", str(root / "out" / "end")),
         *("--place", str(root / "place"), *arguments),
     ]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=100, check=False)
@@ -93,6 +98,31 @@ def test_the_number_of_images_is_bounded(tmp_path: Path) -> None:
     assert [row["image"] for row in rows[3:]] == [None, None]
 
 
+def bounds(root: Path) -> tuple[str, str]:
+    return (root / "out" / "start").read_text(), (root / "out" / "end").read_text()
+
+
+def test_it_tells_the_window_that_it_read(tmp_path: Path) -> None:
+    put(tmp_path / "place", NOON, answered("a", b"[[1]]"))
+    assert run(tmp_path).returncode == 0
+    assert bounds(tmp_path) == ("", "")
+    assert run(tmp_path, "--end", "2022-02-14T13:30:00+01:00", "--hours", "1.5").returncode == 0
+    assert bounds(tmp_path) == ("2022-02-14T11:00:00Z", "2022-02-14T12:30:00Z")
+    assert run(tmp_path, "--start", "2022-02-14T12:00:00.25Z", "--hours", "1").returncode == 0
+    assert bounds(tmp_path) == ("2022-02-14T12:00:00.250000Z", "")
+
+
+def test_hours_alone_are_those_to_the_last_whole_one(tmp_path: Path) -> None:
+    hour = time.time() // 3600 * 3600
+    put(tmp_path / "place", hour - 2000, answered("a", b"[[1]]", seconds=hour - 2000))
+    put(tmp_path / "place", hour - 4000, answered("b", b"[[1]]", seconds=hour - 4000), name="early")
+    put(tmp_path / "place", hour, answered("c", b"[[1]]", seconds=hour), name="late")
+    assert run(tmp_path, "--hours", "1").returncode == 0
+    assert pq.read_table(tmp_path / "out" / "records" / "index.parquet")["event_id"].to_pylist() == ["a"]
+    start, end = (datetime.fromisoformat(one).timestamp() for one in bounds(tmp_path))
+    assert (end - start, end % 3600) == (3600, 0)
+
+
 def test_it_waits_for_the_writer(tmp_path: Path) -> None:
     with writing(tmp_path / "place", tmp_path / "spool", rotate_seconds=1.0) as writer:
 
@@ -110,6 +140,10 @@ def test_it_waits_for_the_writer(tmp_path: Path) -> None:
 WRONG = {
     "too few": (["--wait-for", "2", "--wait-seconds", "0.1"], "expected 2 records within 0.1 s, found 1"),
     "no time": (["--start", "yesterday"], "--start: expected a time like"),
+    "end before start": (
+        ["--start", "2022-02-14T12:00:00Z", "--end", "2022-02-14T12:00:00Z"],
+        "expected --start before --end, found 2022-02-14T12:00:00Z and",
+    ),
     "no place": (["--place", "http://169.254.169.254"], "expected file:///path, s3://bucket/key or a path"),
     "no endpoint": (["--endpoint", "../../etc"], "expected a name"),
 }

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,11 +16,11 @@ from typing import Any
 
 import pytest
 
-from components.capture.record import sampled
+from components.capture.record import instant, sampled
 from components.data.dataset import DatasetWriter
 from components.errors import EndpointError
 from components.serve.client import Client
-from components.serve.replay import choose
+from components.serve.replay import choose, window
 
 ROOT = Path(__file__).resolve().parents[2]
 IMAGES = 40
@@ -41,6 +43,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def replay(folder: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
     outputs = ("--answers", folder / "answers", "--metrics", folder / "metrics.json", "--captured", folder / "captured")
+    outputs += ("--start", folder / "start", "--end", folder / "end")
     return subprocess.run(
         [sys.executable, "-m", "components.serve", "replay", *map(str, (*outputs, *arguments))],
         capture_output=True,
@@ -65,6 +68,31 @@ def test_every_image_of_a_split_is_sent_and_its_answer_kept(tmp_path: Path, data
     assert f"{IMAGES} of {IMAGES} images" in found.stderr
     wanted = sum(sampled(answer["event_id"], 30) for answer in answers)
     assert int((tmp_path / "captured").read_text()) == wanted
+
+
+def test_the_windows_of_replays_that_follow_each_other_hold_their_own_traffic_and_do_not_meet(
+    tmp_path: Path, dataset: Path, running: str
+) -> None:
+    windows = []
+    for name in ("first", "second"):
+        before = time.time()
+        assert replay(tmp_path / name, "--dataset", dataset, "--url", running, "--count", 3).returncode == 0
+        after = time.time()
+        texts = [(tmp_path / name / side).read_text() for side in ("start", "end")]
+        assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", text) for text in texts)
+        start, end = (instant(text) for text in texts)
+        assert before - 1 < start < end <= after
+        windows.append((start, end))
+    assert windows[0][1] <= windows[1][0]
+
+
+def test_a_window_begins_with_the_second_of_the_first_request_and_ends_a_second_after_the_last_answer() -> None:
+    assert window(10.0, 10.0) == (10, 11)
+    assert window(10.999, 12.001) == (10, 14)
+    for tenths in range(100):
+        start, end = window(10 + tenths / 10, 20 + tenths / 10)
+        assert 0 <= 10 + tenths / 10 - start < 1
+        assert 1 <= end - (20 + tenths / 10) < 2
 
 
 def test_a_draw_depends_on_its_seed_alone() -> None:
@@ -102,8 +130,6 @@ def test_client_and_stages_need_neither_torch_nor_starlette() -> None:
 @contextmanager
 def scripted(answers: Sequence[bytes]) -> Iterator[tuple[str, list[float]]]:
     """Yields the url of a server that gives these raw answers, one a connection, and the times they were asked."""
-    import time
-
     times: list[float] = []
 
     def serve() -> None:

@@ -25,9 +25,12 @@ def deploy(args: argparse.Namespace, outputs: Outputs) -> None:
 
         options += ["--capture-to", place(args.capture_to).uri, "--sampling-percentage", str(args.sampling_percentage)]
         options += ["--capture-rotate-seconds", str(args.capture_rotate_seconds)]
+    if args.tensors:
+        options += _tensors(args)
     wanted = local.Wanted(args.name, args.archive, args.host, args.port, options)
     endpoint = local.start(wanted, Path(args.state), args.timeout)
     endpoint["capture_to"] = args.capture_to
+    endpoint["tensors"] = args.tensors
     try:
         with outputs.file("endpoint") as path:
             path.write_text(json.dumps(endpoint, indent=2, sort_keys=True) + "\n", encoding="utf-8")
@@ -37,6 +40,14 @@ def deploy(args: argparse.Namespace, outputs: Outputs) -> None:
         local.stop(Path(args.state), args.name, 35.0)
         raise
     print(f"{args.name} is ready at {endpoint['url']}", file=sys.stderr)
+
+
+def _tensors(args: argparse.Namespace) -> list[str]:
+    from components.storage import place
+
+    options = ["--tensors", place(args.tensors).uri, "--tensor-percentage", str(args.tensor_percentage)]
+    options += [f"--include-regex={args.include_regex}"]  # a pattern may begin with "-"
+    return [*options, "--tensor-config", str(Path(args.tensor_config).absolute())] if args.tensor_config else options
 
 
 def undeploy(args: argparse.Namespace, outputs: Outputs) -> None:

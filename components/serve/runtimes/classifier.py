@@ -7,20 +7,17 @@ The scores are the softmax of the network's outputs. Images are normalised insid
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
-import torchvision
 from numpy.typing import NDArray
 
-from components.errors import InputError, WeightsError
+from components.errors import WeightsError
 from components.images import Pixels, Preprocessing
 from components.package.description import ModelDescription
-from components.package.weights import load_numpy
+from components.package.network import build
 from components.serve.runtimes.labelled import Labelled
-
-ARCHITECTURES = ("resnet18", "resnet34", "resnet50")
 
 
 class Options(NamedTuple):
@@ -119,25 +116,5 @@ def load(description: ModelDescription, weights: bytes, options: Options) -> Cla
         InputError: The architecture is not known here.
         WeightsError: A tensor is missing, unknown, or of another shape, type, or value than a finite number.
     """
-    if description.architecture not in ARCHITECTURES:
-        raise InputError(
-            f"expected an architecture among {', '.join(ARCHITECTURES)}, found {description.architecture!r}"
-        )
-    build: Any = getattr(torchvision.models, description.architecture)
-    with torch.device("meta"):
-        network = build(num_classes=len(description.labels))
-    expected = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
-    given = load_numpy(weights)
-    _compare(expected, {name: tuple(array.shape) for name, array in given.items()})
-    network.load_state_dict({n: torch.from_numpy(a.copy()) for n, a in given.items()}, assign=True)
+    network = build(description, weights)
     return Classifier(network, tuple(description.labels), description.preprocessing, options)
-
-
-def _compare(expected: dict[str, tuple[int, ...]], given: dict[str, tuple[int, ...]]) -> None:
-    missing, unknown = sorted(set(expected) - set(given)), sorted(set(given) - set(expected))
-    shapes = [f"{n} {expected[n]} found {given[n]}" for n in sorted(given) if n in expected and expected[n] != given[n]]
-    if missing or unknown or shapes:
-        raise WeightsError(
-            f"expected the tensors of the architecture; missing {missing[:3]}, unknown {unknown[:3]}, "
-            f"shapes {shapes[:3]}"
-        )

@@ -1,0 +1,79 @@
+"""The numbers of an attack: shares with their intervals, lengths, and which way the confidence went."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from components.data.attacked import Attacked
+
+Z = 1.959964
+"""Of a two-sided interval at 95 %."""
+
+
+def wilson(successes: int, trials: int) -> tuple[float, float]:
+    """Returns Wilson's score interval of a share at 95 %; (0, 1) of no trials.
+
+    Probable Inference, the Law of Succession, and Statistical Inference, E. B. Wilson, JASA 1927.
+    """
+    if trials == 0:
+        return 0.0, 1.0
+    share, square = successes / trials, Z * Z
+    centre = (share + square / (2 * trials)) / (1 + square / trials)
+    half = Z / (1 + square / trials) * math.sqrt(share * (1 - share) / trials + square / (4 * trials**2))
+    return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def metrics(rows: Sequence[Attacked]) -> dict[str, float | int]:
+    """Returns the flat metrics of an attack; lengths in pixels of [0, 1], of the successes."""
+    tried = [row for row in rows if not row.skipped]
+    done = [row for row in tried if row.success]
+    low, high = wilson(len(done), len(tried))
+    found: dict[str, float | int] = {
+        "images": len(tried),
+        "skipped": len(rows) - len(tried),
+        "succeeded": len(done),
+        "success_rate": len(done) / len(tried) if tried else 0.0,
+        "success_rate_low": low,
+        "success_rate_high": high,
+        "mean_steps": float(np.mean([row.steps for row in tried])) if tried else 0.0,
+    }
+    for name in ("l2", "linf"):
+        lengths = [getattr(row, name) for row in done] or [0.0]
+        found[f"{name}_median"], found[f"{name}_max"] = float(np.median(lengths)), max(lengths)
+    for name, value in confidence(rows).items():
+        if isinstance(value, float):
+            found[f"confidence_{name}"] = value
+    return {name: value if isinstance(value, int) else round(value, 6) for name, value in found.items()}
+
+
+def confidence(rows: Sequence[Attacked]) -> dict[str, Any]:
+    """Compares the score of the predicted class before and after, on the successes.
+
+    Returns:
+        ``clean`` and ``attacked`` (mean scores), ``clean_below_half`` and ``attacked_below_half`` (shares), ``change``
+        with ``change_low`` and ``change_high`` (the mean of the pairs' differences, its interval at 95 %), ``images``,
+        and ``went``: ``down``, ``up``, or ``neither`` where the interval holds 0.
+    """
+    done = [row for row in rows if row.success]
+    before = np.array([row.score_before for row in done] or [0.0])
+    after = np.array([row.score_after for row in done] or [0.0])
+    difference = after - before
+    error = Z * float(difference.std(ddof=1)) / math.sqrt(len(done)) if len(done) > 1 else math.inf
+    change = float(difference.mean())
+    # A change of a share lies in [-1, 1], whatever so few images say.
+    low, high = max(-1.0, change - error), min(1.0, change + error)
+    return {
+        "images": len(done),
+        "clean": float(before.mean()),
+        "attacked": float(after.mean()),
+        "clean_below_half": float((before < 0.5).mean()),
+        "attacked_below_half": float((after < 0.5).mean()),
+        "change": change,
+        "change_low": low,
+        "change_high": high,
+        "went": "down" if high < 0 else "up" if low > 0 else "neither",
+    }
