@@ -9,8 +9,8 @@ from components.adversarial.attacks import Attack
 from components.adversarial.crafting import Case, craft
 from components.adversarial.judging import Judge
 from components.adversarial.model import PixelModel
-from components.adversarial.summary import wilson
 from components.data.progress import Progress
+from components.intervals import wilson
 
 UNTARGETED = -1
 

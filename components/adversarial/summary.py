@@ -9,22 +9,10 @@ from typing import Any
 import numpy as np
 
 from components.data.attacked import Attacked
+from components.intervals import wilson
 
 Z = 1.959964
 """Of a two-sided interval at 95 %."""
-
-
-def wilson(successes: int, trials: int) -> tuple[float, float]:
-    """Returns Wilson's score interval of a share at 95 %; (0, 1) of no trials.
-
-    Probable Inference, the Law of Succession, and Statistical Inference, E. B. Wilson, JASA 1927.
-    """
-    if trials == 0:
-        return 0.0, 1.0
-    share, square = successes / trials, Z * Z
-    centre = (share + square / (2 * trials)) / (1 + square / trials)
-    half = Z / (1 + square / trials) * math.sqrt(share * (1 - share) / trials + square / (4 * trials**2))
-    return max(0.0, centre - half), min(1.0, centre + half)
 
 
 def metrics(rows: Sequence[Attacked]) -> dict[str, float | int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 
 from components.fine_tune.pictures import Pictures, to_input
 from components.images import Preprocessing
+from components.intervals import wilson
 
 
 @dataclass(frozen=True)
@@ -82,16 +82,3 @@ def _sized(inputs: torch.Tensor, side: int | None) -> torch.Tensor:
     if side is None or inputs.shape[-1] == side:
         return inputs
     return torch.nn.functional.interpolate(inputs, (side, side), mode="bilinear", antialias=True)
-
-
-def wilson(successes: int, trials: int, z: float = 1.959964) -> tuple[float, float]:
-    """Returns Wilson's score interval of a share, at 95 % by default.
-
-    Probable Inference, the Law of Succession, and Statistical Inference, E. B. Wilson, JASA 1927.
-    """
-    if trials == 0:
-        return 0.0, 1.0
-    share, square = successes / trials, z * z
-    centre = (share + square / (2 * trials)) / (1 + square / trials)
-    half = z / (1 + square / trials) * math.sqrt(share * (1 - share) / trials + square / (4 * trials**2))
-    return max(0.0, centre - half), min(1.0, centre + half)

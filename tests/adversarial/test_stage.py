@@ -15,10 +15,11 @@ import numpy as np
 import pytest
 
 from components.adversarial.__main__ import stage, work
-from components.adversarial.summary import confidence, wilson
+from components.adversarial.summary import confidence
 from components.data import attacked
 from components.data.dataset import read
 from components.images import decode
+from components.intervals import wilson
 from components.serve.loading import Settings, load
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -10,10 +10,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.fine_tune.evaluation import Evaluation, evaluate, wilson
+from components.fine_tune.evaluation import Evaluation, evaluate
 from components.fine_tune.pictures import Pictures, augment, to_input
 from components.fine_tune.training import Recipe, train
 from components.images import Preprocessing
+from components.intervals import wilson
 
 CONTRACT = Preprocessing(32, 32)
 
