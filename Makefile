@@ -15,8 +15,8 @@ demo: .venvs/dev .venvs/analysis .venvs/torch ## train, package, serve and captu
 
 test: environments tools ## all tests, each image's stages in that image's environment
 	$(DEV) $(TEST) tests/pipelines tests/house
-	.venvs/analysis/bin/python $(TEST) tests/artifacts tests/images tests/signs tests/data tests/package tests/storage tests/capture tests/report
-	.venvs/torch/bin/python $(TEST) tests/data/test_torchvision.py tests/fine_tune tests/serve
+	.venvs/analysis/bin/python $(TEST) tests/artifacts tests/images tests/signs tests/data tests/package tests/storage tests/capture tests/report tests/monitor
+	.venvs/torch/bin/python $(TEST) tests/data/test_torchvision.py tests/fine_tune tests/serve tests/adversarial tests/fullgrad tests/tensors
 	.venvs/detector/bin/python $(TEST) tests/detector
 
 lint: .venvs/dev ## ruff (rules and format), mypy --strict on components/ and pipelines/
