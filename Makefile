@@ -10,13 +10,13 @@ TEST := tests/run.py -q --durations=5
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-demo: .venvs/dev .venvs/analysis .venvs/torch ## train, package, serve and capture traffic signs on this machine
+demo: .venvs/dev .venvs/analysis .venvs/torch ## train, serve, monitor, attack and explain a traffic sign classifier on this machine
 	@$(DEV) -m pipelines run traffic_signs $(ARGS)
 
 test: environments tools ## all tests, each image's stages in that image's environment
 	$(DEV) $(TEST) tests/pipelines tests/house
 	.venvs/analysis/bin/python $(TEST) tests/artifacts tests/images tests/signs tests/data tests/package tests/storage tests/capture tests/report tests/monitor
-	.venvs/torch/bin/python $(TEST) tests/data/test_torchvision.py tests/fine_tune tests/serve tests/adversarial tests/fullgrad tests/tensors
+	.venvs/torch/bin/python $(TEST) tests/data/test_torchvision.py tests/fine_tune tests/serve tests/adversarial tests/fullgrad tests/tensors tests/report/test_explanations.py
 	.venvs/detector/bin/python $(TEST) tests/detector
 
 lint: .venvs/dev ## ruff (rules and format), mypy --strict on components/ and pipelines/
@@ -28,8 +28,9 @@ goldens: .venvs/dev .venvs/analysis ## compile every pipeline into manifests/pip
 	$(DEV) -m pipelines compile
 	.venvs/analysis/bin/python -m components.data.signs --sheet components/data/signs/contact_sheet.png --side 104 --columns 11
 
-bench: environments ## measure the server beside LitServe and MLServer, and what capture costs
+bench: environments .venvs/bench-fullgrad ## measure the server beside LitServe and MLServer, capture's cost, FullGrad's speed
 	.venvs/torch/bin/python tests/bench/run.py
+	.venvs/bench-fullgrad/bin/python tests/bench/fullgrad_speed.py
 
 lock: ## renew the lock files from requirements*.in (needs uv)
 	bash images/lock.sh

@@ -1,12 +1,16 @@
 """One self-contained HTML page out of a run's artifacts.
 
-``page``      ``Page`` and ``Section``: the document, without a script and without an address
-``blocks``    what a section is built of: key numbers, tables, pictures, bars, lineage, checks
+``page``      ``Page`` and ``Section``: the document; one small script sorts tables, and nothing is loaded
+``blocks``    what a section is built of: key numbers, a story, panels; with ``tables`` and ``pictures``
 ``lineage``   the chain of artifacts with their digests, and checks with their verdicts
-``charts``    line charts, ``matrix`` the confusion matrix: blocks drawn as inline SVG
+``charts``    line charts, ``bands`` shares with intervals, ``matrix`` the confusion matrix: inline SVG
 ``markup``    how HTML is written here: escaped, since it cannot be written otherwise
 ``compose``   which sections a run's artifacts make; ``sections`` has one room for each
-``inputs``    the artifacts, read by the owners of their formats; ``checks`` what must hold between them
+``story``     what happened, in sentences out of the numbers
+``inputs``    the artifacts, read by the owners of their formats; those that are read for a page alone have a room here:
+              ``windows`` (with ``verdicts``), ``attacks``, ``explanations``, ``records``
+``checks``    what must hold between the artifacts; ``agreements`` those of a monitored attack
+``intervals`` and ``differences`` are what the page computes itself; ``cases`` puts a flagged image's views together
 
 Another stage that wants a page composes its own::
 

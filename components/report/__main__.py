@@ -16,6 +16,12 @@ stage.input("confusion", "confusion matrix on the test split", kind="Classificat
 stage.input("archive", "model.tar.gz that package wrote", kind="Model", optional=True)
 stage.input("traffic", "metrics of the replay", kind="Metrics", optional=True)
 stage.input("captured", "folder of records that the capture stage wrote", kind="Dataset", optional=True)
+stage.input("baseline", "folder that monitor baseline wrote", optional=True)
+stage.input("monitor_clean", "results of monitor check on clean traffic", optional=True)
+stage.input("monitor_attacked", "results of monitor check on attacked traffic", optional=True)
+stage.input("adversarial", "folder that adversarial wrote", kind="Dataset", optional=True)
+stage.input("attack_metrics", "metrics of the attack", kind="Metrics", optional=True)
+stage.input("explanations", "folder that fullgrad wrote", optional=True)
 stage.output("page", "HTML", "the page, one file")
 
 INPUTS = tuple(name for name, declared in stage.declared.items() if declared.role == "input")

@@ -8,19 +8,34 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
-from components.report.markup import Child, Markup, image_uri, join, short, tag
+from components.report.markup import NAME, Block, Markup, join, short, tag
+from components.report.pictures import NoPicture, Picture, PictureGrid, Strip
+from components.report.tables import Badge, Bars, Cell, Share, Table, scrolling
 
-NAME = 90
-"""Characters of a name in a table or under a picture."""
-
-
-class Block(Protocol):
-    """Anything that can stand in a section."""
-
-    def render(self) -> Markup:
-        """Returns the block's HTML."""
+__all__ = [
+    "NAME",
+    "Badge",
+    "Bars",
+    "Block",
+    "Cell",
+    "Columns",
+    "Figure",
+    "Figures",
+    "Folded",
+    "Heading",
+    "NoPicture",
+    "Panel",
+    "Picture",
+    "PictureGrid",
+    "Share",
+    "Step",
+    "Story",
+    "Strip",
+    "Table",
+    "Text",
+    "scrolling",
+]
 
 
 @dataclass(frozen=True)
@@ -85,145 +100,6 @@ class Figures:
 
 
 @dataclass(frozen=True)
-class Table:
-    """A table whose first column names the row.
-
-    Attributes:
-        columns: The heads.
-        rows: Cells; a block (a ``Picture``, say) is shown, anything else is text.
-        caption: What the table tells, for those who cannot see its surroundings too.
-        numeric: Columns that are aligned to the right.
-        code: Columns of digests and identifiers, in a fixed-width font.
-        folded: Whether it waits behind a line that the reader opens; in print it is open.
-    """
-
-    columns: Sequence[str]
-    rows: Sequence[Sequence[Child | Block]]
-    caption: str
-    numeric: frozenset[int] = frozenset()
-    code: frozenset[int] = frozenset()
-    folded: bool = False
-
-    def render(self) -> Markup:
-        """Returns ``<table>`` in a frame that scrolls sideways where the screen is narrow."""
-        heads = (tag("th", short(head), scope="col", class_=self._class(i)) for i, head in enumerate(self.columns))
-        caption = short(self.caption, 240)
-        table = tag(
-            "table",
-            tag("caption", caption, class_="unseen" if self.folded else None),
-            tag("thead", tag("tr", join(heads))),
-            tag("tbody", join(tag("tr", join(self._cell(i, c) for i, c in enumerate(row))) for row in self.rows)),
-        )
-        framed = scrolling(table, caption)
-        return tag("details", tag("summary", caption), framed) if self.folded else framed
-
-    def _cell(self, i: int, cell: Child | Block) -> Markup:
-        shown: Child = short(_plain(cell), NAME) if isinstance(cell, str | int | float | None) else cell.render()
-        name, scope = ("td", None) if i else ("th", "row")
-        return tag(name, shown, scope=scope, class_=self._class(i))
-
-    def _class(self, i: int) -> str | None:
-        return "n" if i in self.numeric else "code" if i in self.code else None
-
-
-@dataclass(frozen=True)
-class Picture:
-    """An image.
-
-    Attributes:
-        data: PNG or JPEG.
-        alt: What it shows, for those who do not see it.
-        caption: Lines under it; the first stands out.
-    """
-
-    data: bytes
-    alt: str
-    caption: Sequence[str] = ()
-
-    def render(self) -> Markup:
-        """Returns ``<figure>``, or a bare ``<img>`` where there is no caption.
-
-        Raises:
-            ValueError: The data are neither PNG nor JPEG.
-        """
-        kind = "image/png" if self.data.startswith(b"\x89PNG") else "image/jpeg"
-        if kind == "image/jpeg" and not self.data.startswith(b"\xff\xd8\xff"):
-            raise ValueError(f"expected PNG or JPEG, found {self.data[:8]!r}")
-        image = tag("img", src=image_uri(self.data, kind), alt=short(self.alt, 240), title=short(self.alt, 240))
-        return _figure(image, self.caption) if self.caption else image
-
-
-@dataclass(frozen=True)
-class NoPicture:
-    """Stands where an image could not be shown, and says why."""
-
-    reason: str
-    caption: Sequence[str] = ()
-
-    def render(self) -> Markup:
-        """Returns ``<figure>``."""
-        return _figure(tag("p", short(self.reason, 160), class_="none"), self.caption)
-
-
-@dataclass(frozen=True)
-class PictureGrid:
-    """Pictures side by side.
-
-    Attributes:
-        pictures: In order.
-        width: Of a column at least, in pixels.
-        square: Whether each gets a square of its own, uncropped, so that rows are even.
-    """
-
-    pictures: Sequence[Picture | NoPicture]
-    width: int = 120
-    square: bool = False
-
-    def render(self) -> Markup:
-        """Returns a grid that has as many columns as fit."""
-        cells = join(picture.render() for picture in self.pictures)
-        return tag("div", cells, class_="grid square" if self.square else "grid", style=f"--width: {int(self.width)}px")
-
-
-@dataclass(frozen=True)
-class Bars:
-    """Shares of a whole as horizontal bars.
-
-    Attributes:
-        heads: Of the name and of the value: ``("class", "records")``.
-        bars: Name, share in [0, 1], and the value in words.
-        caption: What they show.
-    """
-
-    heads: tuple[str, str]
-    bars: Sequence[tuple[str, float, str]]
-    caption: str
-
-    def render(self) -> Markup:
-        """Returns a table, since that is what it is to whoever cannot see the bars."""
-        widest = max((share for _, share, _ in self.bars), default=0.0) or 1.0
-        rows = join(
-            tag(
-                "tr",
-                tag("th", short(name, NAME), scope="row"),
-                tag("td", short(value), class_="n"),
-                tag("td", tag("div", class_="bar", style=f"width: {100 * share / widest:.2f}%"), class_="track"),
-            )
-            for name, share, value in self.bars
-        )
-        name, value = (short(head) for head in self.heads)
-        heads = join(
-            [
-                tag("th", name, scope="col"),
-                tag("th", value, scope="col", class_="n"),
-                tag("td", class_="track", aria_hidden="true"),
-            ]
-        )
-        caption = tag("caption", short(self.caption, 240))
-        return tag("table", caption, tag("thead", tag("tr", heads)), tag("tbody", rows), class_="bars")
-
-
-@dataclass(frozen=True)
 class Columns:
     """Blocks side by side where there is room, one below the other where there is not."""
 
@@ -234,18 +110,58 @@ class Columns:
         return tag("div", join(tag("div", block.render()) for block in self.blocks), class_="columns")
 
 
-def _plain(cell: Child) -> str:
-    if cell is None:
-        return ""
-    return f"{cell:,}" if isinstance(cell, int) else str(cell)
+@dataclass(frozen=True)
+class Panel:
+    """A framed part with a title and, if there is one, a verdict beside it."""
+
+    title: str
+    blocks: Sequence[Block]
+    badge: Badge | None = None
+
+    def render(self) -> Markup:
+        """Returns ``<div>``."""
+        badge = self.badge.render() if self.badge else None
+        head = tag("div", tag("h3", short(self.title)), badge, class_="panel-head")
+        return tag("div", head, join(block.render() for block in self.blocks), class_="panel")
 
 
-def scrolling(content: Markup, label: str) -> Markup:
-    """Returns a frame for wide content; it can be reached and scrolled with the keyboard."""
-    return tag("div", content, class_="scroll", role="region", aria_label=short(label, 240), tabindex="0")
+@dataclass(frozen=True)
+class Folded:
+    """Blocks behind a line that the reader opens; in print they are open."""
+
+    title: str
+    blocks: Sequence[Block]
+
+    def render(self) -> Markup:
+        """Returns ``<details>``."""
+        return tag("details", tag("summary", short(self.title)), join(block.render() for block in self.blocks))
 
 
-def _figure(content: Markup, caption: Sequence[str]) -> Markup:
-    first, *rest = caption
-    lines = [tag("strong", short(first, NAME)), *(tag("span", short(line, NAME)) for line in rest)]
-    return tag("figure", content, tag("figcaption", join(lines)))
+@dataclass(frozen=True)
+class Step:
+    """One thing that happened: a name of a word or two, a sentence, and what it rests on."""
+
+    name: str
+    text: str
+    proof: str = ""
+    kind: str = ""
+
+
+@dataclass(frozen=True)
+class Story:
+    """What happened, in order."""
+
+    steps: Sequence[Step]
+
+    def render(self) -> Markup:
+        """Returns an ordered list."""
+        return tag("ol", join(self._item(step) for step in self.steps), class_="story")
+
+    def _item(self, step: Step) -> Markup:
+        return tag(
+            "li",
+            tag("span", short(step.name), class_="eyebrow"),
+            tag("p", step.text),
+            tag("p", step.proof, class_="proof") if step.proof else None,
+            class_=step.kind or None,
+        )

@@ -11,7 +11,7 @@ from pathlib import Path
 from components.package import folders
 from components.package.archive import Limits, Manifest
 from components.package.manifest import File, hashed
-from components.report import wording
+from components.report import agreements, wording
 from components.report.inputs import Inputs
 from components.report.lineage import Check, visible_digest
 from components.report.matrix import Matrix
@@ -28,6 +28,7 @@ def checks(inputs: Inputs) -> Iterator[Check]:
         yield Check("The archive's files have the SHA-256 that its manifest says.", True, f"{files} files")
         if inputs.model_folder is not None:
             yield _packed(inputs.package.manifest, inputs.model_folder)
+    yield from agreements.checks(inputs)
 
 
 def _data(inputs: Inputs) -> Iterator[Check]:

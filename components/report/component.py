@@ -1,14 +1,23 @@
-"""The stage ``report`` as a KFP container component.
+"""The stage ``report`` as KFP container components.
 
-The program takes any subset of the inputs. The component takes all of them: whether an optional *artifact* is present
+The program takes any subset of the inputs. A component takes all of its own: whether an optional *artifact* is present
 is a question that KFP's backend answers wrongly up to 2.17.0 (kubeflow/pipelines#14175), and a page that silently lacks
-sections is worse than one that cannot be asked for.
+sections is worse than one that cannot be asked for. So there is one for each use.
 """
 
+from typing import Any
+
 from kfp import dsl
-from kfp.dsl import HTML, ClassificationMetrics, Dataset, Input, Metrics, Model, Output
+from kfp.dsl import HTML, Artifact, ClassificationMetrics, Dataset, Input, Metrics, Model, Output
 
 from components.artifacts import image
+
+
+def _spec(given: dict[str, Any]) -> dsl.ContainerSpec:
+    title = given.pop("title")
+    places = [part for name, one in given.items() for part in (f"--{name.replace('_', '-')}", one.path)]
+    args = ["--title", title, *places, "--executor-input", "{{$}}"]
+    return dsl.ContainerSpec(image=image("analysis"), command=["python", "-m", "components.report"], args=args)
 
 
 @dsl.container_component
@@ -20,23 +29,49 @@ def report(
     archive: Input[Model],
     traffic: Input[Metrics],
     captured: Input[Dataset],
+    baseline: Input[Artifact],
+    monitor_clean: Input[Artifact],
+    monitor_attacked: Input[Artifact],
+    adversarial: Input[Dataset],
+    attack_metrics: Input[Metrics],
+    explanations: Input[Artifact],
     page: Output[HTML],
     title: str = "Roadworthy",
 ) -> dsl.ContainerSpec:
-    """Makes one self-contained HTML page out of the artifacts of a run."""
-    return dsl.ContainerSpec(
-        image=image("analysis"),
-        command=["python", "-m", "components.report"],
-        args=[
-            *("--title", title),
-            *("--dataset", dataset.path),
-            *("--model", model.path),
-            *("--training", training.path),
-            *("--confusion", confusion.path),
-            *("--archive", archive.path),
-            *("--traffic", traffic.path),
-            *("--captured", captured.path),
-            *("--page", page.path),
-            *("--executor-input", "{{$}}"),
-        ],
-    )
+    """Tells a whole run as one HTML page."""
+    return _spec({**locals()})
+
+
+@dsl.container_component
+def report_unexplained(
+    dataset: Input[Dataset],
+    model: Input[Model],
+    training: Input[Metrics],
+    confusion: Input[ClassificationMetrics],
+    archive: Input[Model],
+    traffic: Input[Metrics],
+    captured: Input[Dataset],
+    baseline: Input[Artifact],
+    monitor_clean: Input[Artifact],
+    monitor_attacked: Input[Artifact],
+    adversarial: Input[Dataset],
+    attack_metrics: Input[Metrics],
+    page: Output[HTML],
+    title: str = "Roadworthy",
+) -> dsl.ContainerSpec:
+    """Tells a run in which nothing was flagged as one HTML page."""
+    return _spec({**locals()})
+
+
+@dsl.container_component
+def incident(
+    archive: Input[Model],
+    captured: Input[Dataset],
+    baseline: Input[Artifact],
+    monitor_attacked: Input[Artifact],
+    explanations: Input[Artifact],
+    page: Output[HTML],
+    title: str = "Roadworthy",
+) -> dsl.ContainerSpec:
+    """Tells what a scheduled check found as one HTML page."""
+    return _spec({**locals()})

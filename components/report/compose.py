@@ -1,17 +1,29 @@
-"""A page out of a run's artifacts: a section for each that is given, and at its head what holds between them."""
+"""A page out of a run's artifacts: what happened at its head, a section for each artifact, and what holds between."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from components.report import metrics as flat
-from components.report import wording
-from components.report.blocks import Block, Figure, Figures, Heading
+from components.report import story, wording
+from components.report.blocks import Block, Figure, Figures, Heading, Story
 from components.report.checks import checks
 from components.report.inputs import Inputs
-from components.report.lineage import Checks, Lineage, Link
+from components.report.lineage import Check, Checks, Lineage, Link
 from components.report.page import Page, Section
-from components.report.sections import archive, captured, confusion, data, traffic, training
+from components.report.sections import (
+    archive,
+    attack,
+    captured,
+    classes,
+    confusion,
+    data,
+    flagged,
+    monitor,
+    saliency,
+    traffic,
+    training,
+)
 
 
 def page(title: str, inputs: Inputs) -> Page:
@@ -20,10 +32,28 @@ def page(title: str, inputs: Inputs) -> Page:
     Raises:
         InputError: A file that an index names is missing, changed or no image.
     """
-    return Page(title, list(_sections(inputs)), list(_overview(inputs)))
+    found = list(checks(inputs))
+    sections = [*_story(inputs), *_sections(inputs), *_proof(inputs, found)]
+    return Page(title, sections, list(_overview(inputs, found)), story.finding(inputs))
+
+
+def _story(inputs: Inputs) -> Iterator[Section]:
+    """Yields the sections of what happened to the traffic."""
+    clean, attacked = inputs.monitor_clean, inputs.monitor_attacked
+    if (pictures := flagged.section(inputs)) is not None:
+        yield pictures
+    if clean is not None or attacked is not None:
+        yield monitor.section(clean, attacked)
+    if inputs.adversarial is not None or inputs.attack_metrics is not None:
+        yield attack.section(inputs.adversarial, inputs.attack_metrics)
+    if inputs.explanations is not None:
+        yield saliency.section(inputs.explanations)
+    if (power := monitor.power(clean, attacked)) is not None:
+        yield power
 
 
 def _sections(inputs: Inputs) -> Iterator[Section]:
+    """Yields the sections of what was there before."""
     if inputs.dataset is not None:
         yield data.section(inputs.dataset)
     if inputs.model is not None or inputs.training is not None:
@@ -38,17 +68,32 @@ def _sections(inputs: Inputs) -> Iterator[Section]:
         yield captured.section(inputs.captured)
 
 
-def _overview(inputs: Inputs) -> Iterator[Block]:
-    if figures := list(_figures(inputs)):
+def _overview(inputs: Inputs, found: list[Check]) -> Iterator[Block]:
+    clean, attacked = inputs.monitor_clean, inputs.monitor_attacked
+    if clean is not None or attacked is not None:
+        yield Heading("Predicted classes, before and during")
+        yield classes.table(clean, attacked, classes.HEAD)
+        if max(len(w.results.class_counts) for w in (clean, attacked) if w is not None) > classes.HEAD:
+            yield classes.table(clean, attacked, None)
+    told = list(story.steps(inputs))
+    if len(told) > 1:
+        yield Heading("What happened")
+        yield Story(told)
+    if figures := list(_figures(inputs, found)):
         yield Figures(figures)
+
+
+def _proof(inputs: Inputs, found: list[Check]) -> Iterator[Section]:
+    blocks: list[Block] = []
     if links := list(_links(inputs)):
-        yield Heading("What was made from what")
-        yield Lineage(links)
-    if found := list(checks(inputs)):
-        yield Checks(found)
+        blocks += [Heading("What was made from what"), Lineage(links)]
+    if found:
+        blocks += [Heading("What was checked while this page was made"), Checks(found)]
+    if blocks:
+        yield Section("Lineage and checks", blocks)
 
 
-def _figures(inputs: Inputs) -> Iterator[Figure]:
+def _figures(inputs: Inputs, found: list[Check]) -> Iterator[Figure]:
     """Yields the few numbers that a reader wants first."""
     if inputs.training is not None:
         yield from _chosen(inputs.training, {"test_accuracy": "Test accuracy"}, training.proofs(inputs.training))
@@ -66,6 +111,10 @@ def _figures(inputs: Inputs) -> Iterator[Figure]:
     if inputs.dataset is not None:
         proof = f"{wording.count(len({row.class_id for row in inputs.dataset.rows}))} classes"
         yield Figure("Images in the dataset", wording.count(len(inputs.dataset.rows)), proof=proof)
+    if found:
+        wrong = sum(not check.holds for check in found)
+        proof = f"{wording.count(wrong)} of {wording.count(len(found))} differ" if wrong else "numbers and digests fit"
+        yield Figure("Checks that hold", f"{len(found) - wrong} of {len(found)}", proof=proof)
 
 
 def _chosen(metrics: flat.Metrics, names: dict[str, str], proofs: dict[str, str]) -> Iterator[Figure]:
@@ -85,3 +134,12 @@ def _links(inputs: Inputs) -> Iterator[Link]:
         yield archive.link(inputs.package)
     if inputs.traffic is not None or inputs.captured is not None:
         yield traffic.link(inputs.traffic, inputs.captured)
+    if inputs.baseline is not None:
+        yield monitor.baseline_link(inputs.baseline)
+    windows = dict(monitor.windows(inputs.monitor_clean, inputs.monitor_attacked))
+    yield from (monitor.link(name, window) for name, window in windows.items() if window is inputs.monitor_clean)
+    if inputs.adversarial is not None:
+        yield attack.link(inputs.adversarial)
+    yield from (monitor.link(name, window) for name, window in windows.items() if window is inputs.monitor_attacked)
+    if inputs.explanations is not None:
+        yield saliency.link(inputs.explanations)

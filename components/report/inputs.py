@@ -14,8 +14,11 @@ if TYPE_CHECKING:
     from components.data.dataset import Dataset
     from components.package.archive import Package
     from components.package.description import ModelDescription
+    from components.report.attacks import Attack
+    from components.report.explanations import Explanations
     from components.report.matrix import Matrix
     from components.report.records import Records
+    from components.report.windows import Baseline, Window
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,12 @@ class Inputs:
         package: The archive, verified.
         traffic: Metrics of the replay.
         captured: What the endpoint captured.
+        baseline: What the monitor compares with.
+        monitor_clean: A check of traffic that nobody attacked.
+        monitor_attacked: A check of attacked traffic.
+        adversarial: The attacked images.
+        attack_metrics: Metrics of the attack.
+        explanations: Of flagged records.
     """
 
     dataset: Dataset | None = None
@@ -41,6 +50,12 @@ class Inputs:
     package: Package | None = None
     traffic: flat.Metrics | None = None
     captured: Records | None = None
+    baseline: Baseline | None = None
+    monitor_clean: Window | None = None
+    monitor_attacked: Window | None = None
+    adversarial: Attack | None = None
+    attack_metrics: flat.Metrics | None = None
+    explanations: Explanations | None = None
 
 
 def read(paths: Mapping[str, Path | None]) -> Inputs:
@@ -61,6 +76,12 @@ def read(paths: Mapping[str, Path | None]) -> Inputs:
         "package": _package,
         "traffic": lambda path: flat.read(path, "traffic"),
         "captured": _captured,
+        "baseline": _baseline,
+        "monitor_clean": _window,
+        "monitor_attacked": _window,
+        "adversarial": _attack,
+        "attack_metrics": lambda path: flat.read(path, "attack_metrics"),
+        "explanations": _explanations,
     }
     given = {"package" if name == "archive" else name: path for name, path in paths.items() if path is not None}
     found = {name: _named(name, readers[name], path) for name, path in given.items()}
@@ -107,3 +128,27 @@ def _captured(path: Path) -> Records:
     from components.report.records import read as read_records
 
     return read_records(path)
+
+
+def _baseline(path: Path) -> Baseline:
+    from components.report import windows
+
+    return windows.read_baseline(path)
+
+
+def _window(path: Path) -> Window:
+    from components.report import windows
+
+    return windows.read(path)
+
+
+def _attack(path: Path) -> Attack:
+    from components.report import attacks
+
+    return attacks.read(path)
+
+
+def _explanations(path: Path) -> Explanations:
+    from components.report import explanations
+
+    return explanations.read(path)

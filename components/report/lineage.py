@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from components.report.blocks import NAME
-from components.report.markup import Markup, join, short, tag
+from components.report.markup import NAME, Markup, join, short, tag
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,13 @@ import html
 import re
 import unicodedata
 from collections.abc import Iterable
+from typing import Protocol
 
 LONGEST = 2_000
 """Characters of any text that is shown; what is expected to be a name is cut earlier, by ``short``."""
+
+NAME = 90
+"""Characters of a name in a table or under a picture."""
 
 # In HTML these have no end tag; in the page's inline SVG each element has one.
 _VOID = frozenset({"br", "hr", "img", "meta"})
@@ -28,6 +32,13 @@ class Markup(str):
 
 
 Child = str | int | float | None
+
+
+class Block(Protocol):
+    """Anything that can stand in a section."""
+
+    def render(self) -> Markup:
+        """Returns the block's HTML."""
 
 
 def tag(element: str, /, *children: Child, **attributes: Child | bool) -> Markup:

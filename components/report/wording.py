@@ -61,6 +61,16 @@ def number(value: float) -> str:
     return f"{value:,}" if isinstance(value, int) or not math.isfinite(value) else f"{value:,.4g}"
 
 
+def small(value: float) -> str:
+    """Returns a number far below 1 with one digit: ``3e-7``."""
+    return f"{value:.1g}".replace("e-0", "e-")
+
+
+def change(value: float, digits: int = 2) -> str:
+    """Returns a difference with its sign: ``+0.12``, ``−0.84``."""
+    return f"{value:+.{digits}f}".replace("-", "−")
+
+
 def words(name: str) -> str:
     """Returns a metric's name in words: ``worst_class_recall`` is ``Worst class recall``."""
     text = name.replace("_", " ").strip()

@@ -60,7 +60,9 @@ def disagreements(component: BaseComponent, stage: Stage | None = None) -> list[
         for flag in passed
         if flag not in {*declared, "--executor-input"}
     ]
-    found += [f"{flag}: taken by the program, but not passed" for flag in declared if flag not in passed]
+    # A component may leave out an artifact that its program can do without: a second one may pass it.
+    needed = [flag for flag, one in declared.items() if not (one.role == "input" and one.optional)]
+    found += [f"{flag}: taken by the program, but not passed" for flag in needed if flag not in passed]
     if passed.get("--executor-input") != "{{$}}":
         found.append("--executor-input: expected {{$}}")
     for flag, one in declared.items():

@@ -12,6 +12,7 @@ COMMAND = ["python", "-m", "component_sample"]
 
 stage = Stage("sample", "A stage.")
 stage.input("data", "input", kind="Dataset")
+stage.input("hint", "input that a component may leave out", kind="Dataset", optional=True)
 stage.output("model", "Model", "output")
 stage.result("score", "result")
 stage.parameter("name", "required")

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
+from pathlib import Path
 
+SCRIPT = Path(__file__).resolve().parents[2].joinpath("components", "report", "sort.js").read_text(encoding="utf-8")
 VOID = {"meta", "img", "br", "hr"}
-# What no page has: programs, frames, forms, and elements that load or redirect.
-FORBIDDEN = {"script", "iframe", "frame", "object", "embed", "form", "input", "link", "base", "foreignobject", "use"}
+# What no page has: frames, forms, and elements that load or redirect.
+FORBIDDEN = {"iframe", "frame", "object", "embed", "form", "input", "link", "base", "foreignobject", "use"}
 # Attributes that can hold an address.
 ADDRESSES = {"src", "href", "xlink:href", "srcset", "action", "data", "poster", "background", "formaction", "ping"}
 
@@ -51,6 +53,8 @@ class _Parser(HTMLParser):
         read = self.read
         read.skeleton.append((tag, *(name for name, _ in attrs)))
         read.values += [value or "" for _, value in attrs]
+        if tag == "script" and (attrs or self.open != ["html", "body"]):
+            read.problems.append(f"<script> with {attrs}"[:200])
         if tag in FORBIDDEN or len({name for name, _ in attrs}) != len(attrs):
             read.problems.append(f"<{tag}> with {attrs}"[:200])
         for name, value in attrs:
@@ -69,6 +73,10 @@ class _Parser(HTMLParser):
             self.read.problems.append(f"</{tag}> closes nothing")
 
     def handle_data(self, data: str) -> None:
+        if self.open[-1:] == ["script"]:
+            if data != SCRIPT or ("script",) not in self.read.skeleton:
+                self.read.problems.append("a script that is not the page's own")
+            return
         if self.open[-1:] == ["style"] and re.search(r"url\(|@import|expression|<", data):
             self.read.problems.append("a style that loads")
         self.read.texts.append(data)

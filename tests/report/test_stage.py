@@ -32,6 +32,8 @@ SECTIONS = {
     "traffic": "Traffic",
     "captured": "Captured traffic",
 }
+PROOF = "Lineage and checks"
+NEW = ("baseline", "monitor_clean", "monitor_attacked", "adversarial", "attack_metrics", "explanations")
 
 
 def program(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
@@ -64,7 +66,7 @@ class TestProgram:
         document = (tmp_path / "page.html").read_text(encoding="utf-8")
         found = read_page(document)
         assert found.problems == []
-        assert found.headings() == list(dict.fromkeys(SECTIONS.values()))
+        assert found.headings() == [*dict.fromkeys(SECTIONS.values()), PROOF]
         assert "Traffic signs" in found.texts
         # No address at all: nothing is loaded, and nothing leads away.
         assert "http:" not in document
@@ -81,17 +83,17 @@ class TestProgram:
         done = program("--traffic", run.traffic, "--page", tmp_path / "page.html", "--executor-input", executor)
         assert done.returncode == 0
         (artifact,) = json.loads((tmp_path / "out.json").read_text())["artifacts"]["page"]["artifacts"]
-        assert artifact == {"name": "page", "metadata": {"title": "Roadworthy", "sections": 1}}
+        assert artifact == {"name": "page", "metadata": {"title": "Roadworthy", "sections": 2}}
 
     def test_without_inputs_there_is_a_page_without_sections(self, tmp_path: Path) -> None:
         assert program("--page", tmp_path / "page.html").returncode == 0
         assert read_page((tmp_path / "page.html").read_text()).headings() == []
 
-    @pytest.mark.parametrize("name", SECTIONS)
+    @pytest.mark.parametrize("name", [*SECTIONS, *NEW])
     def test_wrong_files_are_refused_in_one_line_and_leave_no_page(self, name: str, tmp_path: Path) -> None:
         wrong = tmp_path / "wrong"
         wrong.write_text("no such thing")
-        done = program(f"--{name}", wrong, "--page", tmp_path / "page.html")
+        done = program(f"--{name.replace('_', '-')}", wrong, "--page", tmp_path / "page.html")
         assert done.returncode == 1
         assert done.stderr.startswith(f"report: {name}: ")
         assert "expected" in done.stderr
@@ -115,7 +117,8 @@ class TestSections:
         subsets = [names[:k] for k in range(len(names) + 1)] + [[name] for name in names] + [names[1::2], names[::2]]
         for subset in subsets:
             found = page_of(**{name: path for name, path in run.paths().items() if name in subset and path})
-            assert found.headings() == list(dict.fromkeys(SECTIONS[name] for name in subset)), subset
+            proof = [PROOF] if {"dataset", "model", "archive", "traffic", "captured"} & set(subset) else []
+            assert found.headings() == [*dict.fromkeys(SECTIONS[name] for name in subset), *proof], subset
 
     def test_data_shows_samples_and_counts_of_every_class(self, run: Run) -> None:
         found = page_of(dataset=run.dataset)
@@ -325,7 +328,7 @@ class TestFiles:
         for told in ({}, {"loss": "low"}, {"loss": []}, {"loss": [1, "x"]}, {"recipe": [1]}, {"loss": [[1]]}):
             description["training"] = told
             (tmp_path / "model" / "model.json").write_text(json.dumps(description))
-            assert page_of(model=tmp_path / "model").headings() == ["Training"]
+            assert page_of(model=tmp_path / "model").headings() == ["Training", PROOF]
 
 
 def test_several_predictions_for_one_image_are_one_record(tmp_path: Path) -> None:

@@ -6,4 +6,9 @@
 ``archive``    the packed model: its digest and files
 ``traffic``    what a replay of a dataset measured at the endpoint
 ``captured``   what the endpoint captured: predicted classes, images with their event ids
+``flagged``    flagged images: original, adversarial, difference, saliency of both
+``monitor``    what the monitor found by every rule, and what it would have seen
+``classes``    how often each class was predicted, before and during
+``attack``     how often an attack succeeded, by which changes, and what accuracy it leaves
+``saliency``   whether the saliency left the sign, and whether the maps add up
 """
