@@ -153,24 +153,27 @@ def compare(contenders: Sequence[Contender], rounds: int, seconds: float) -> dic
 
 
 def alternate(contenders: Sequence[Contender], rounds: int, seconds: float) -> Seen:
-    """Starts all at once and loads one after the other, a short while each, in an order that turns with the rounds.
+    """Loads each server with its capture on and off, a short while each, in an order that turns with the rounds.
 
-    For differences of a few percent: what the machine does meanwhile falls on all alike, since the others stand still.
+    For differences of a few percent: what the machine does meanwhile falls on all alike, and so do the places in memory
+    that a process happened to get.
     """
     seen: Seen = {}
     with ExitStack() as stack:
         running = [(one, stack.enter_context(started(one))) for one in contenders]
         for number in range(rounds):
-            for connections in CONNECTIONS:
-                for at in range(len(running)):
-                    contender, server = running[(at + number) % len(running)]
-                    before = processor_seconds(server.pid)
-                    found = load(*contender[2:6], connections=connections, seconds=seconds)
-                    # What it still does after the last answer is part of the price, and must not fall on the next one.
-                    time.sleep(PAUSE)
-                    spent = processor_seconds(server.pid) - before
-                    answered = found["requests"] * (seconds + WARM_UP) / seconds
-                    _note(seen, number, contender.name, {**found, "processor_us": spent / max(answered, 1) * 1e6})
+            for contender, server in running:
+                for connections in CONNECTIONS:
+                    for on in (True, False) if number % 2 else (False, True):
+                        server.send_signal(signal.SIGUSR1 if on else signal.SIGUSR2)
+                        before = processor_seconds(server.pid)
+                        found = load(*contender[2:6], connections=connections, seconds=seconds)
+                        # What it still does after the last answer is part of the price, and must not fall on the next.
+                        time.sleep(PAUSE)
+                        spent = processor_seconds(server.pid) - before
+                        answered = found["requests"] * (seconds + WARM_UP) / seconds
+                        found["processor_us"] = spent / max(answered, 1) * 1e6
+                        _note(seen, number, f"{contender.name}, {'on' if on else 'off'}", found)
     return seen
 
 
@@ -239,12 +242,11 @@ def servers(folder: Path) -> list[Contender]:
 
 
 def capturing(folder: Path) -> list[Contender]:
-    """Returns ours without capture, with it at 100 %, and with it while its place hangs.
+    """Returns ours with capture at 100 %, and with it while its place hangs.
 
-    Both cores are open to all three: the writer is a process of its own, so that it can go where there is room.
+    Both cores are open to them: the writer is a process of its own, so that it can go where there is room.
     """
     contenders = [
-        ours("no capture", 9341, folder),
         ours("capture", 9342, folder, "--capture-to", str(folder / "place"), "--spool", str(folder / "spool")),
         ours(
             "capture, place hangs",
@@ -295,7 +297,7 @@ def part_capture(folder: Path, rounds: int, seconds: float) -> dict[str, Any]:
         seen = alternate(capturing(folder), 5 * rounds, seconds / 4)
     table("capture at 100 %", found := _medians(seen))
     ratios = {
-        f"{key}, {name} / no capture, {c} connections": _paired(seen, name, "no capture", key, c)
+        f"{key}, {name} on / off, {c} connections": _paired(seen, f"{name}, on", f"{name}, off", key, c)
         for name in ("capture", "capture, place hangs")
         for key in ("rate", "p99_ms", "processor_us")
         for c in CONNECTIONS

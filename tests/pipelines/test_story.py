@@ -1,4 +1,4 @@
-"""Story A whole, on six classes: the monitor is calm, then it rings, and what it flagged is explained."""
+"""Story A whole, on four classes: the monitor is calm, then it rings, and what it flagged is explained."""
 
 import json
 import os
@@ -11,12 +11,12 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 STOP = 14
 SMALL = {
-    "classes": "1,12,14,17,33,38",
-    "tracks_per_class": 10,
+    "classes": "1,14,17,38",
+    "tracks_per_class": 30,
     "frames_per_track": 6,
     "side": 64,
-    "epochs": 8,
-    "requests": 60,
+    "epochs": 16,
+    "requests": 100,
     "attacked": 40,
     "explained": 3,
     "sampling_percentage": 100,
@@ -74,7 +74,7 @@ def test_a_clean_window_is_calm_and_the_attacked_one_names_the_class(story: Fini
 def test_what_was_flagged_is_explained_and_every_picture_adds_up(story: Finished) -> None:
     (step,) = (name for name in story.steps if name.endswith("compare"))
     summary = json.loads((story.artifact(step, "explanations") / "summary.json").read_text())
-    assert summary["explained"] > 0
+    assert summary["counts"]["explained"] > 0
     assert summary["largest_residual"] <= summary["tolerance"]
 
 
