@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import grey, linear, plain, planes, small
+from attack_networks import grey, linear, plain, planes, small
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from conftest import grey, plain, planes, small
+from attack_networks import grey, plain, planes, small
 
 from components.adversarial.goals import Goal
 from components.adversarial.model import PixelModel, frozen

@@ -6,7 +6,7 @@ import math
 
 import pytest
 import torch
-from conftest import grey, planes
+from attack_networks import grey, planes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

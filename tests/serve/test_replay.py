@@ -29,14 +29,14 @@ IMAGES = 40
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Pictures whose class the trivial model can see, but for the last five."""
-    import conftest
+    from tests.serve.conftest import encoded
 
     folder = tmp_path_factory.mktemp("data") / "signs"
     labels = [f"sign {number}" for number in range(43)]
     with DatasetWriter(folder, name="signs", source="test", labels=labels, seed=1) as writer:
         for i in range(IMAGES):
             shown = i if i < IMAGES - 5 else 0
-            picture = conftest.encoded(6 * shown + 3, side=32)
+            picture = encoded(6 * shown + 3, side=32)
             writer.add(picture, class_id=i, track=1, frame=0, split="test", size=(32, 32), box=(0, 0, 32, 32))
     return folder
 
