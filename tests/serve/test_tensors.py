@@ -205,7 +205,9 @@ def test_the_file_switches_the_recording_and_what_it_cannot_mean_changes_nothing
 
 
 def children(pid: int) -> dict[int, str]:
-    listed = subprocess.run(["ps", "-o", "pid=,args=", "--ppid", str(pid)], capture_output=True, text=True, check=False)
+    # -ww: a command that is cut at 80 columns is not recognised where the checkout has a long path.
+    command = ["ps", "-ww", "-o", "pid=,args=", "--ppid", str(pid)]
+    listed = subprocess.run(command, capture_output=True, text=True, check=False)
     return {int(line.split()[0]): line for line in listed.stdout.splitlines()}
 
 
