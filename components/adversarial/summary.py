@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from components.data.attacked import Attacked
-from components.intervals import wilson
-
-Z = 1.959964
-"""Of a two-sided interval at 95 %."""
+from components.intervals import direction, mean, wilson
 
 
 def metrics(rows: Sequence[Attacked]) -> dict[str, float | int]:
@@ -50,18 +46,16 @@ def confidence(rows: Sequence[Attacked]) -> dict[str, Any]:
     before = np.array([row.score_before for row in done] or [0.0])
     after = np.array([row.score_after for row in done] or [0.0])
     difference = after - before
-    error = Z * float(difference.std(ddof=1)) / math.sqrt(len(done)) if len(done) > 1 else math.inf
-    change = float(difference.mean())
     # A change of a share lies in [-1, 1], whatever so few images say.
-    low, high = max(-1.0, change - error), min(1.0, change + error)
+    low, high = mean([float(one) for one in difference], -1.0, 1.0)
     return {
         "images": len(done),
         "clean": float(before.mean()),
         "attacked": float(after.mean()),
         "clean_below_half": float((before < 0.5).mean()),
         "attacked_below_half": float((after < 0.5).mean()),
-        "change": change,
+        "change": float(difference.mean()),
         "change_low": low,
         "change_high": high,
-        "went": "down" if high < 0 else "up" if low > 0 else "neither",
+        "went": direction((low, high)),
     }

@@ -3,6 +3,9 @@
 ``record``   the format, both ways: ``Exchange``, ``encode``, ``decode``, ``sampled``, the key layout.
 ``writer``   ``CaptureWriter``: what the model server hands its exchanges to; it never waits.
 ``reader``   ``read``: the exchanges of a time window, streamed.
+``payloads`` the images in a captured request; ``predictions``: the classes in a captured answer.
+``window``   which records a stage reads: its arguments, and waiting for them.
+``records``  the folder that the stage writes, read.
 ``hook``     ``TensorHook``: keeps what a torch module computes (imports torch).
 ``trial``    ``create_trial``: reads what hooks kept; the format is in ``tensors``.
 ``__main__`` the stage: a window of captured traffic as a dataset.

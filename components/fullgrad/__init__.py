@@ -21,9 +21,9 @@ and proposition 1). Here that holds for any graph, and is checked for each image
 ``explainer``      ``Explainer``, for many batches of one model.
 ``offline``        the same map from recorded tensors alone, without the model.
 
-The stages (``__main__``) explain what a monitor flagged: ``selection`` (which records), ``payloads`` (the images in
-them), ``replayed`` (what the dataset knows of these), ``explaining`` (the model's own preprocessing, then the map),
-``interest`` (how much lies outside the sign), ``overlay``, ``folder`` and ``summary`` (what is written).
+The stages (``__main__``) explain what a monitor flagged: ``selection`` (which records), ``replayed`` (what the dataset
+knows of these), ``explaining`` (the model's own preprocessing, then the map), ``interest`` (how much lies outside the
+sign), ``overlay``, ``folder`` and ``summary`` (what is written).
 """
 
 from __future__ import annotations

@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
+from components.capture import payloads
 from components.capture.predictions import Prediction, predictions
 from components.capture.record import Exchange
 from components.capture.window import Window
 from components.errors import ImageError, InputError
-from components.fullgrad import payloads
 from components.images import Pixels
 
 FLAGGED = "flagged.parquet"

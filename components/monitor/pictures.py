@@ -6,18 +6,15 @@ hash lowest. That is a fair draw, and the same one in whatever order, files or c
 
 from __future__ import annotations
 
-import binascii
 import heapq
-import io
-import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import orjson
 from numpy.typing import NDArray
 
+from components.capture import payloads
 from components.errors import ImageError
-from components.images import Limits, Pixels, decode
+from components.images import Pixels
 from components.monitor.grids import PICTURES
 from components.monitor.spill import Key
 
@@ -25,8 +22,6 @@ SIDE = 256
 """Pixels of the longer side at which an image is measured; a larger one is shrunk, since blur depends on scale."""
 
 _LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
-_NPY = b"\x93NUMPY"
-_LIMITS = Limits()
 
 
 class Sampled(NamedTuple):
@@ -73,60 +68,9 @@ class Sample:
 
 def _measured(body: bytes | None, content_type: str | None) -> tuple[float, ...] | None:
     try:
-        return properties(image(body or b"", content_type))
+        return properties(payloads.first(body or b"", content_type))
     except ImageError:
         return None
-
-
-def image(body: bytes, content_type: str | None) -> Pixels:
-    """Returns the first image of a request: a JPEG, PNG or PNM, an npy array, or a JSON document with one of these.
-
-    Raises:
-        ImageError: There is none, or it is over the limits.
-    """
-    if body.startswith(_NPY):
-        return _array(body)
-    media = (content_type or "").partition(";")[0].strip().lower()
-    if media == "application/json" or body[:1] in (b"{", b"["):
-        return _document(body)
-    return decode(body, _LIMITS)
-
-
-def _array(body: bytes) -> Pixels:
-    stream = io.BytesIO(body)
-    try:
-        version = np.lib.format.read_magic(stream)
-        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, columns_first, kind = read(stream, max_header_size=4096)
-        # As a view of the bytes that are there: a header may promise more than memory holds.
-        flat = np.frombuffer(body, kind, math.prod(shape), stream.tell())
-    except Exception as error:  # the header is a Python literal that anybody may have written
-        raise ImageError(f"expected an npy array, found {type(error).__name__}") from None
-    return _pixels(flat.reshape(shape, order="F" if columns_first else "C"))
-
-
-def _document(body: bytes) -> Pixels:
-    try:
-        found: Any = orjson.loads(body)
-        if isinstance(found, dict):
-            found = found.get("images") or found.get("instances")
-        first = found[0]
-        if isinstance(first, str):
-            return decode(binascii.a2b_base64(first, strict_mode=True), _LIMITS)
-        return _pixels(np.asarray(first))
-    except ImageError:
-        raise
-    except (ValueError, TypeError, LookupError, OverflowError) as error:
-        raise ImageError(f"expected a document with an image, found {type(error).__name__}") from None
-
-
-def _pixels(found: NDArray[Any]) -> Pixels:
-    first = found[0] if found.ndim == 4 and len(found) else found
-    if first.ndim != 3 or first.shape[2] != 3 or not first.size or max(first.shape[:2]) > _LIMITS.side:
-        raise ImageError(f"expected pixels (H, W, 3), found {found.shape}")
-    if first.dtype.kind not in "ui" or first.min() < 0 or first.max() > 255:
-        raise ImageError(f"expected whole numbers from 0 to 255, found {first.dtype}")
-    return first.astype(np.uint8)
 
 
 def properties(pixels: Pixels) -> tuple[float, ...]:

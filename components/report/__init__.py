@@ -8,9 +8,9 @@
 ``compose``   which sections a run's artifacts make; ``sections`` has one room for each
 ``story``     what happened, in sentences out of the numbers
 ``inputs``    the artifacts, read by the owners of their formats; those that are read for a page alone have a room here:
-              ``windows`` (with ``verdicts``), ``attacks``, ``explanations``, ``records``
+              ``windows`` (with ``verdicts``), ``attacks``, ``explanations``
 ``checks``    what must hold between the artifacts; ``agreements`` those of a monitored attack
-``intervals`` and ``differences`` are what the page computes itself; ``cases`` puts a flagged image's views together
+``changes`` and ``differences`` are what the page computes itself; ``cases`` puts a flagged image's views together
 
 Another stage that wants a page composes its own::
 

@@ -14,7 +14,7 @@ from components.data.attacked import Attacked
 from components.data.dataset import Dataset
 from components.data.index import Row
 from components.errors import InputError
-from components.report.intervals import Change, change
+from components.report.changes import Change, change
 from components.report.verdicts import read_json
 
 LEVELS = 255

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from components.errors import InputError
-from components.report.intervals import Change, change
+from components.report.changes import Change, change
 from components.report.verdicts import read_json
 
 INDEX = "index.parquet"

@@ -11,13 +11,13 @@ from components.errors import InputError, RoadworthyError
 from components.report import metrics as flat
 
 if TYPE_CHECKING:
+    from components.capture.records import Records
     from components.data.dataset import Dataset
     from components.package.archive import Package
     from components.package.description import ModelDescription
     from components.report.attacks import Attack
     from components.report.explanations import Explanations
     from components.report.matrix import Matrix
-    from components.report.records import Records
     from components.report.windows import Baseline, Window
 
 
@@ -125,7 +125,7 @@ def _package(path: Path) -> Package:
 
 
 def _captured(path: Path) -> Records:
-    from components.report.records import read as read_records
+    from components.capture.records import read as read_records
 
     return read_records(path)
 

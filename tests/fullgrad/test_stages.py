@@ -283,7 +283,7 @@ def test_the_summary_says_which_way_the_shares_went(compared: Done) -> None:
     half = 2.5706 * np.std(differences, ddof=1) / np.sqrt(6)  # Student's quantile for five degrees of freedom
     assert found["mean"] == pytest.approx(np.mean(differences))
     assert found["high"] - found["mean"] == pytest.approx(half, rel=0.002)
-    expected = "up" if found["low"] > 0 else "down" if found["high"] < 0 else "undecided"
+    expected = "up" if found["low"] > 0 else "down" if found["high"] < 0 else "neither"
     assert found["direction"] == expected
     assert f"({expected})" in compared.said
     assert summary["counts"]["compared"] == summary["counts"]["boxes"] == 6
@@ -309,7 +309,7 @@ def test_nothing_flagged_gives_an_empty_folder(world: World) -> None:
     done = world.run(world.results("nothing", []), world.folder / "mixed")
     assert done.status == 0, done.said
     assert done.rows == []
-    assert done.summary["outside_share"]["change"]["direction"] == "undecided"
+    assert done.summary["outside_share"]["change"]["direction"] == "neither"
 
 
 @pytest.mark.parametrize(

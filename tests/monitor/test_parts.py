@@ -17,6 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from components.capture.payloads import first
 from components.capture.predictions import Prediction, Ranked, predictions
 from components.data.classes import LABELS
 from components.errors import ImageError, InputError
@@ -24,7 +25,7 @@ from components.images import encode_png
 from components.monitor import answers, constraints, related, schema, spill
 from components.monitor.grids import GRIDS, PICTURES
 from components.monitor.histogram import Histogram
-from components.monitor.pictures import image, properties
+from components.monitor.pictures import properties
 from components.report import verdicts as format_
 from tests.monitor.drawn import suggested, window
 from tests.monitor.records import answer
@@ -192,7 +193,7 @@ BODIES = {
 
 @pytest.mark.parametrize("name", BODIES)
 def test_an_image_is_found_in_every_kind_of_request(name: str) -> None:
-    np.testing.assert_array_equal(image(*BODIES[name]), PIXELS)
+    np.testing.assert_array_equal(first(*BODIES[name]), PIXELS)
 
 
 HOSTILE = {
@@ -213,7 +214,7 @@ HOSTILE = {
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_request_is_no_image_and_no_crash(name: str) -> None:
     with pytest.raises(ImageError):
-        image(HOSTILE[name], None)
+        first(HOSTILE[name], None)
 
 
 def prediction(*scores: float, classes: tuple[int, ...] = (14, 34, 8, 1, 2)) -> Prediction:

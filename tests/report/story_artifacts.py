@@ -18,7 +18,7 @@ from components.data.dataset import DatasetWriter, read
 from components.images import encode_png
 from components.intervals import wilson
 from components.package.archive import Package
-from components.report.intervals import change
+from components.report.changes import change
 from tests.monitor.records import HOUR, NOON, check, line, make_baseline, png, put
 
 IMAGES, SIDE, TARGET = 60, 40, 0

@@ -12,10 +12,10 @@ from hypothesis.extra import numpy as hnp
 from page_reading import read_page
 from scipy import stats
 
-from components.intervals import wilson
+from components.intervals import mean, student, wilson
 from components.report import differences, wording
 from components.report.bands import BandChart
-from components.report.intervals import change, mean
+from components.report.changes import change
 from components.report.page import Page, Section
 
 images = hnp.arrays(np.uint8, (6, 5, 3))
@@ -31,7 +31,7 @@ def test_the_interval_of_a_share_is_scipys(whole: int, data: st.DataObject, conf
 
 def test_nothing_says_nothing_of_a_share() -> None:
     assert wilson(0, 0) == (0.0, 1.0)
-    assert mean([]) == mean([0.5]) == (0.0, 1.0)
+    assert mean([], 0, 1) == mean([0.5], 0, 1) == (0.0, 1.0)
     assert change([], []) is None
 
 
@@ -55,14 +55,19 @@ def test_a_change_turns_round_with_its_sides_and_does_not_depend_on_the_order(
     assert (again.low, again.high) == pytest.approx((one.low, one.high), abs=1e-9)
 
 
+@given(st.integers(1, 5000))
+def test_students_quantile_is_scipys(freedom: int) -> None:
+    assert student(freedom) == pytest.approx(stats.t.ppf(0.975, freedom), rel=0.007)
+
+
 @given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=2, max_size=40))
-def test_a_change_is_scipys_normal_interval_of_the_differences(pairs: list[tuple[float, float]]) -> None:
+def test_a_change_is_scipys_interval_of_the_differences(pairs: list[tuple[float, float]]) -> None:
     found = change([a for a, _ in pairs], [b for _, b in pairs])
     assert found is not None
     moved = np.array([b - a for a, b in pairs])
-    scale = moved.std(ddof=1) / math.sqrt(len(moved))
-    low, high = stats.norm.interval(0.95, moved.mean(), scale) if scale else (moved.mean(), moved.mean())
-    assert (found.low, found.high) == pytest.approx((max(-1, low), min(1, high)), abs=1e-9)
+    half = stats.t.ppf(0.975, len(moved) - 1) * moved.std(ddof=1) / math.sqrt(len(moved))
+    low, high = moved.mean() - half, moved.mean() + half
+    assert (found.low, found.high) == pytest.approx((max(-1, low), min(1, high)), abs=0.007 * half + 1e-9)
     assert found.change == pytest.approx(moved.mean(), abs=1e-12)
 
 

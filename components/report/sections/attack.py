@@ -12,7 +12,7 @@ from components.report import wording
 from components.report.attacks import LEVELS, Attack, Robustness
 from components.report.bands import BandChart
 from components.report.blocks import Block, Cell, Columns, Figure, Figures, Heading, Table, Text
-from components.report.intervals import Change
+from components.report.changes import Change
 from components.report.lineage import Link
 from components.report.page import Section
 from components.report.tables import Shown

@@ -6,11 +6,11 @@ import math
 from collections.abc import Sequence
 from datetime import datetime
 
+from components.capture.records import Records, Row
 from components.errors import ImageError
 from components.report import wording
 from components.report.blocks import Bars, Block, Figure, Figures, Heading, NoPicture, Picture, PictureGrid, Text
 from components.report.page import Section
-from components.report.records import Records, Row
 from components.report.thumbnails import thumbnail
 
 BARS = 50

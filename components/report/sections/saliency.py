@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from components.intervals import mean
 from components.report import wording
 from components.report.blocks import Block, Cell, Figure, Figures, Table, Text
+from components.report.changes import Change
 from components.report.explanations import Explained, Explanations
-from components.report.intervals import Change, mean
 from components.report.lineage import Link
 from components.report.page import Section
 from components.report.tables import Shown
@@ -73,7 +74,7 @@ def _figures(found: Explanations) -> list[Figure]:
         ]
     for name, shares in sides:
         if shares:
-            low, high = mean(shares)
+            low, high = mean(shares, 0.0, 1.0)
             between = f"{wording.percent(low)} – {wording.percent(high)} (95{wording.PERCENT})"
             middle = wording.percent(sum(shares) / len(shares))
             figures.append(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from components.capture.records import Records
 from components.report import metrics as flat
 from components.report import wording
 from components.report.blocks import Figures
 from components.report.lineage import Link
 from components.report.page import Section
-from components.report.records import Records
 
 
 def section(metrics: flat.Metrics) -> Section:

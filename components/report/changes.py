@@ -1,21 +1,12 @@
-"""Where a mean lies, recomputed for the page from what the artifacts hold."""
+"""What became of a quantity between two windows, recomputed for the page from what the artifacts hold."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import NormalDist, fmean, stdev
+from statistics import fmean
 
-Interval = tuple[float, float]
-
-
-def mean(values: Sequence[float], confidence: float = 0.95) -> Interval:
-    """Returns the normal interval of a mean of values in [0, 1]; (0, 1) of fewer than two."""
-    if len(values) < 2:
-        return 0.0, 1.0
-    low, high = _around(values, confidence)
-    return max(0.0, low), min(1.0, high)
+from components.intervals import direction, mean
 
 
 @dataclass(frozen=True)
@@ -44,7 +35,7 @@ class Change:
     @property
     def went(self) -> str:
         """``up`` or ``down``; ``neither`` where the interval holds 0."""
-        return "up" if self.low > 0 else "down" if self.high < 0 else "neither"
+        return direction((self.low, self.high))
 
 
 def change(before: Sequence[float], after: Sequence[float]) -> Change | None:
@@ -52,11 +43,4 @@ def change(before: Sequence[float], after: Sequence[float]) -> Change | None:
     if not before:
         return None
     differences = [b - a for a, b in zip(before, after, strict=True)]
-    low, high = _around(differences, 0.95) if len(before) > 1 else (-1.0, 1.0)
-    return Change(fmean(before), fmean(after), max(-1.0, low), min(1.0, high), len(before))
-
-
-def _around(values: Sequence[float], confidence: float) -> Interval:
-    z = NormalDist().inv_cdf((1 + confidence) / 2)
-    half = z * stdev(values) / math.sqrt(len(values))
-    return fmean(values) - half, fmean(values) + half
+    return Change(fmean(before), fmean(after), *mean(differences, -1.0, 1.0), len(before))

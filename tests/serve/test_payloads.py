@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
+from components.capture import payloads
 from components.errors import ImageError
-from components.fullgrad import payloads
 from components.images import Pixels, encode_png
 from components.serve.limits import Limits
 from components.serve.protocols import open_inference, sagemaker

@@ -37,16 +37,32 @@ def images(body: bytes, content_type: str | None) -> list[Pixels]:
     """Returns the images of a request, each ``(H, W, 3)`` uint8 RGB, in its order.
 
     Raises:
-        ImageError: There are none, or they are over the limits.
+        ImageError: They cannot be read, or are over the limits.
     """
+    return list(_each(body, content_type))
+
+
+def first(body: bytes, content_type: str | None) -> Pixels:
+    """Returns the first image of a request ``(H, W, 3)``; encoded ones behind it are not decoded.
+
+    Raises:
+        ImageError: There is none, or it cannot be read, or is over the limits.
+    """
+    for image in _each(body, content_type):
+        return image
+    raise ImageError("expected an image in the request, found none")
+
+
+def _each(body: bytes, content_type: str | None) -> Iterator[Pixels]:
     stated = content_type or ""
     media, length = stated.partition(";")[0].strip().lower(), _LENGTH.search(stated)
     if media == "application/x-npy" or body.startswith(_NPY):
-        return _split(_array(body))
-    if media == "application/json" or length:
+        yield from _split(_array(body))
+    elif media == "application/json" or length or body.startswith(b"{"):  # /v2/…/infer takes JSON under any type
         end = int(length[1]) if length else len(body)
-        return _document(body[:end], body[end:])
-    return [decode(body)]
+        yield from _document(body[:end], body[end:])
+    else:
+        yield decode(body)
 
 
 def _array(body: bytes) -> NDArray[Any]:
@@ -62,26 +78,28 @@ def _array(body: bytes) -> NDArray[Any]:
     return flat.reshape(shape, order="F" if columns_first else "C")
 
 
-def _document(body: bytes, tail: bytes) -> list[Pixels]:
+def _document(body: bytes, tail: bytes) -> Iterator[Pixels]:
     try:
         found: Any = orjson.loads(body)
         if "inputs" in found:
-            return _tensor(found["inputs"][0], tail)
-        if "images" in found:
-            return _decoded(found["images"])
-        return [one for rows in found["instances"] for one in _split(np.asarray(rows))]
+            yield from _tensor(found["inputs"][0], tail)
+        elif "images" in found:
+            yield from _decoded(found["images"])
+        else:
+            for rows in found["instances"]:
+                yield from _split(np.asarray(rows))
     except ImageError:
         raise
     except (ValueError, TypeError, LookupError, AttributeError, OverflowError) as error:
         raise ImageError(f"expected a document with images, found {type(error).__name__}") from None
 
 
-def _tensor(tensor: Any, tail: bytes) -> list[Pixels]:
+def _tensor(tensor: Any, tail: bytes) -> Iterator[Pixels]:
     binary = "data" not in tensor
     if tensor["datatype"] == "BYTES":
-        return [decode(file) for file in _files(tail)] if binary else _decoded(tensor["data"])
+        return (decode(file) for file in _files(tail)) if binary else _decoded(tensor["data"])
     flat = np.frombuffer(tail, np.uint8) if binary else np.asarray(tensor["data"])
-    return _split(flat.reshape(tensor["shape"]))
+    return iter(_split(flat.reshape(tensor["shape"])))
 
 
 def _files(tail: bytes) -> Iterator[bytes]:
@@ -91,8 +109,8 @@ def _files(tail: bytes) -> Iterator[bytes]:
         tail = tail[end:]
 
 
-def _decoded(texts: list[str]) -> list[Pixels]:
-    return [decode(binascii.a2b_base64(text, strict_mode=True)) for text in texts]
+def _decoded(texts: list[str]) -> Iterator[Pixels]:
+    return (decode(binascii.a2b_base64(text, strict_mode=True)) for text in texts)
 
 
 def _split(found: NDArray[Any]) -> list[Pixels]:
