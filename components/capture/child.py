@@ -10,18 +10,15 @@ import fcntl
 import os
 import select
 import subprocess
-import sys
 import time
 from collections import deque
 from contextlib import suppress
-from pathlib import Path
 
 import orjson
 
-import components
+from components.background import PAUSES, launch
 
 _PIPE = 1 << 20  # bytes; what an unprivileged process may have (fs.pipe-max-size)
-_PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0)  # seconds before each restart
 _STEADY = 60.0  # seconds a process must live for the pauses to begin anew
 _COUNTS = ("written", "dropped", "bytes", "files", "errors")
 # glibc's allocator keeps what the process frees: otherwise each turn maps the same megabyte anew, page by page.
@@ -75,23 +72,12 @@ class Child:
         if self.running or time.monotonic() < self._again:
             return
         self.restarts += self._attempts > 0
-        self._again = time.monotonic() + _PAUSES[min(self._attempts, len(_PAUSES) - 1)]
+        self._again = time.monotonic() + PAUSES[min(self._attempts, len(PAUSES) - 1)]
         self._attempts += 1
         self._started = time.monotonic()
-        root = str(Path(components.__file__).resolve().parent.parent)
-        paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
-        # -P: the folder that the server happens to stand in must not lend modules to the process.
-        command = [sys.executable, "-P", "-m", "components.capture.process", *self._arguments]
+        arguments = [*self._arguments, "--parent", str(os.getpid())]
         with suppress(OSError):  # no memory, no process left: tried again after the pause
-            self._process = subprocess.Popen(
-                [*command, "--parent", str(os.getpid())],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                env={**os.environ, **_MALLOC, "PYTHONPATH": os.pathsep.join(paths)},
-                # It outlives a kill of the group of the server, to finish its file. No session of its own: Linux shares
-                # the processor out among sessions first (autogroup), and to be nice would mean nothing outside of it.
-                process_group=0,
-            )
+            self._process = launch("components.capture.process", arguments, _MALLOC)
             self._prepare_pipes(self._process)
 
     def _prepare_pipes(self, process: subprocess.Popen[bytes]) -> None:

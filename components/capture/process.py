@@ -14,7 +14,6 @@ import argparse
 import fcntl
 import os
 import select
-import signal
 import sys
 import termios
 import time
@@ -26,6 +25,7 @@ from typing import NamedTuple
 
 import orjson
 
+from components.background import step_back
 from components.capture import frames, record
 from components.capture.delivery import Delivery
 from components.capture.spool import Rotation, Spool, folder_of
@@ -173,20 +173,11 @@ def arguments() -> argparse.ArgumentParser:
     return parser
 
 
-def _step_back() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    with suppress(OSError):
-        os.nice(10)
-        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
-    os.set_blocking(0, False)
-    os.set_blocking(1, False)
-
-
 def main() -> int:
     """Runs the process; returns its exit status."""
-    _step_back()
+    step_back(10)
+    os.set_blocking(0, False)
+    os.set_blocking(1, False)
     try:
         Writer(arguments().parse_args()).run()
     except (RoadworthyError, OSError) as error:

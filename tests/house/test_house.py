@@ -19,7 +19,7 @@ LOCKS = sorted([*ROOT.glob("*.txt"), *ROOT.glob("images/*/requirements.txt"), *R
 
 # From the ground up; a room may import its own floor only within its own folder.
 FLOORS = (
-    {"errors", "intervals"},
+    {"errors", "intervals", "background"},
     {"storage", "artifacts"},
     {"images"},
     {"data", "package", "capture", "report"},

@@ -10,7 +10,9 @@ import time
 from pathlib import Path
 
 import pipeline_probes as probes
+import probe_components
 import pytest
+import server_probes
 
 from pipelines.targets import kfp
 
@@ -39,7 +41,7 @@ pytestmark = pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT)
 
 def command(tmp_path, pipeline, *args):
     """The program's command line for a probe whose steps run in the probe image."""
-    text = kfp.text(kfp.compiled(pipeline)).replace(probes.IMAGE, IMAGE)
+    text = kfp.text(kfp.compiled(pipeline)).replace(probe_components.IMAGE, IMAGE)
     (tmp_path / "probe.yaml").write_text(text)
     return [sys.executable, "-m", "pipelines", "run", "probe.yaml", "--backend", "podman", *args]
 
@@ -84,14 +86,14 @@ def test_a_failed_container_is_a_failure(contained):
 
 
 def test_a_server_outlives_its_step_until_it_is_told_to_end(contained):
-    done, summary = contained(probes.deployed)
+    done, summary = contained(server_probes.deployed)
     assert done.returncode == 0, done.stderr
     assert set(states(summary).values()) == {"SUCCEEDED"}
     assert (Path(summary["folder"]) / "state" / "down").read_text() == "down\n"
 
 
 def test_a_server_that_nobody_ends_is_gone_after_the_run(contained):
-    done, summary = contained(probes.deployed_for_good)
+    done, summary = contained(server_probes.deployed_for_good)
     assert done.returncode == 0, done.stderr
     assert not (Path(summary["folder"]) / "state" / "down").exists()
 
@@ -115,7 +117,7 @@ def test_an_absent_image_is_named_before_anything_starts(tmp_path):
 def test_an_interrupt_stops_containers_and_still_takes_the_server_down(contained, tmp_path):
     # The step's working folder is its own in the run.
     program = subprocess.Popen(
-        command(tmp_path, probes.deployed_and_interrupted, "--param", "ready=ready"),
+        command(tmp_path, server_probes.deployed_and_interrupted, "--param", "ready=ready"),
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         stderr=subprocess.PIPE,

@@ -8,8 +8,8 @@ import sys
 import time
 from pathlib import Path
 
-import pipeline_probes as probes
 import pytest
+import server_probes
 
 HERE, ROOT = Path(__file__).parent, Path(__file__).resolve().parents[2]
 
@@ -54,7 +54,7 @@ def program(tmp_path):
     given = {name: str(tmp_path / name) for name in ("pids", "stopped", "ready")}
     params = [word for name, value in given.items() for word in ("--param", f"{name}={value}")]
     process = subprocess.Popen(
-        [sys.executable, "-m", "pipelines", "run", "pipeline_probes:interrupted", *params],
+        [sys.executable, "-m", "pipelines", "run", "server_probes:interrupted", *params],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{HERE}"},
         stdout=subprocess.PIPE,
@@ -90,7 +90,7 @@ def test_an_interrupt_ends_the_whole_tree_and_runs_the_exit_handler(program, tmp
 
 
 def test_what_a_step_leaves_in_its_group_is_ended_but_a_daemon_lives_on(run, tmp_path):
-    ran = run(probes.server_left_running, pids=str(tmp_path / "pids"))
+    ran = run(server_probes.server_left_running, pids=str(tmp_path / "pids"))
     pids = started(tmp_path)
     assert ran.state == "SUCCEEDED"
     assert alive(pids["daemon"])
@@ -99,13 +99,13 @@ def test_what_a_step_leaves_in_its_group_is_ended_but_a_daemon_lives_on(run, tmp
 
 
 def test_the_exit_handler_of_an_undisturbed_run_takes_the_server_down(run, tmp_path):
-    ran = run(probes.served, pids=str(tmp_path / "pids"), stopped=str(tmp_path / "stopped"))
+    ran = run(server_probes.served, pids=str(tmp_path / "pids"), stopped=str(tmp_path / "stopped"))
     assert ran.state == "SUCCEEDED"
     wait_for(lambda: not alive(started(tmp_path)["daemon"]), 5)
 
 
 def test_the_daemon_of_a_failed_step_is_ended(run, tmp_path):
-    ran = run(probes.server_left_by_failure, pids=str(tmp_path / "pids"))
+    ran = run(server_probes.server_left_by_failure, pids=str(tmp_path / "pids"))
     assert ran.state == "FAILED"
     wait_for(lambda: not alive(started(tmp_path)["daemon"]), 5)
 
@@ -113,7 +113,7 @@ def test_the_daemon_of_a_failed_step_is_ended(run, tmp_path):
 def test_a_second_interrupt_kills_the_exit_handler_too(tmp_path):
     ready = tmp_path / "ready"
     process = subprocess.Popen(
-        [sys.executable, "-m", "pipelines", "run", "pipeline_probes:stubborn", "--param", f"ready={ready}"],
+        [sys.executable, "-m", "pipelines", "run", "server_probes:stubborn", "--param", f"ready={ready}"],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{HERE}"},
         stderr=subprocess.PIPE,

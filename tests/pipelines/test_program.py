@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 import pipeline_probes as probes
+import probe_components
 import pytest
 
 from pipelines import cli, parameters, registry
@@ -106,7 +107,7 @@ def test_a_dry_run_says_what_is_kept_and_starts_nothing(roadworthy, tmp_path):
         assert done.returncode == 0, done.stderr
         return [line.split() for line in done.stdout.splitlines()[1:]]
 
-    image = probes.IMAGE
+    image = probe_components.IMAGE
     assert dry() == [[name, "would", "run", image] for name in ("make", "show", "emit")]
     assert not (tmp_path / "runs").exists()
     roadworthy("run", "pipeline_probes:cached_chain")

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import argparse
 import os
-import signal
 import sys
 from contextlib import suppress
 from pathlib import Path
 
+from components.background import step_back
 from components.errors import RoadworthyError
 from components.serve.tensors import pipe
 
@@ -24,7 +24,9 @@ def main() -> int:
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--digest", required=True)
     args = parser.parse_args()
-    _step_back()
+    step_back(19)
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
     try:
         _run(args)
     except BrokenPipeError:
@@ -54,16 +56,6 @@ def _run(args: argparse.Namespace) -> None:
             print(f"tensors: event {asked.event_id}: {said}", file=sys.stderr, flush=True)
             written = False
         pipe.tell(told, written)
-
-
-def _step_back() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    with suppress(OSError):
-        os.nice(19)
-        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
-    with suppress(OSError):
-        Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
 
 
 if __name__ == "__main__":

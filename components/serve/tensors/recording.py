@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-import sys
 import threading
 import time
 from contextlib import suppress
-from pathlib import Path
 
-import components
+from components.background import PAUSES, launch
 from components.serve.tensors import pipe
-
-_PAUSES = (0.5, 1.0, 2.0, 5.0, 15.0, 60.0)  # seconds between starts of a process that dies before it has answered
 
 
 class Recording:
@@ -85,22 +80,11 @@ class Recording:
             return None
         if self._listener is not None:
             self._listener.join()  # the accounts of the last one are done before the next one's begin
-        self._again = time.monotonic() + _PAUSES[min(self._failures, len(_PAUSES) - 1)]
+        self._again = time.monotonic() + PAUSES[min(self._failures, len(PAUSES) - 1)]
         self._failures += 1
         self.restarts += 1
-        root = str(Path(components.__file__).resolve().parent.parent)
-        paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
-        command = [sys.executable, "-P", "-m", "components.serve.tensors.process", *self._arguments]
         with suppress(OSError):
-            self._process = subprocess.Popen(
-                command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
-                # Ctrl-C is the server's; this ends with the pipe. No session of its own: Linux shares the processor
-                # out among sessions first (autogroup), and to be nice would mean nothing outside of it.
-                process_group=0,
-            )
+            self._process = launch("components.serve.tensors.process", self._arguments)
             self._listener = threading.Thread(
                 target=self._listen, args=(self._process,), name="tensors-told", daemon=True
             )
