@@ -27,7 +27,7 @@ LOCKS = {
     "moto": ROOT / "tests" / "moto" / "requirements.txt",
     **{
         f"bench-{name}": ROOT / "tests" / "bench" / f"requirements-{name}.txt"
-        for name in ("litserve", "mlserver", "fullgrad", "attacks")
+        for name in ("litserve", "mlserver", "fullgrad", "attacks", "shapley")
     },
 }
 TORCH = ("torch", "torchvision")
