@@ -23,6 +23,8 @@ Pixels = NDArray[np.uint8]
 # A list of what is allowed: Pillow also opens EPS (which starts ghostscript), PSD, TIFF and some forty others.
 FORMATS = ("JPEG", "PNG", "PPM")
 
+_JPEG = b"\xff\xd8\xff"
+
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
@@ -54,6 +56,8 @@ def decode(data: bytes, limits: Limits = Limits()) -> Pixels:  # noqa: B008 - a 
     """
     if len(data) > limits.bytes:
         raise OversizeError(f"expected an image of at most {limits.bytes} bytes, found {len(data)}")
+    if data.startswith(_JPEG) and (pixels := _jpeg(data, limits)) is not None:
+        return pixels
     try:
         with _pillow().open(io.BytesIO(data), formats=FORMATS) as image:
             _check_size(image.size, limits)
@@ -165,6 +169,21 @@ class Preprocessing:
             )
         given: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in found.items()}
         return cls(**given)
+
+
+def _jpeg(data: bytes, limits: Limits) -> Pixels | None:
+    """Returns the pixels of a sound colour JPEG in a third of Pillow's time; None for all that Pillow is to judge."""
+    import simplejpeg
+
+    try:
+        height, width, space, _ = simplejpeg.decode_jpeg_header(data)
+        if space not in ("YCbCr", "RGB"):
+            return None
+        _check_size((width, height), limits)
+        # The slow transform and upsampling are Pillow's, to the bit. Strict: libjpeg only warns of a file cut short.
+        return simplejpeg.decode_jpeg(data, "RGB", fastdct=False, fastupsample=False, strict=True)
+    except ValueError:
+        return None
 
 
 @cache

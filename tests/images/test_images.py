@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from PIL import Image
 
-from components.errors import ImageError, InputError
+from components.errors import ImageError, InputError, OversizeError
 from components.images import Limits, Preprocessing, decode, encode_png
 
 PIXELS = arrays.arrays(np.uint8, st.tuples(st.integers(1, 24), st.integers(1, 24), st.just(3)))
@@ -61,6 +61,29 @@ def test_alpha_is_laid_over_black() -> None:
     buffer = io.BytesIO()
     Image.new("RGBA", (2, 2), (200, 100, 50, 0)).save(buffer, "PNG")
     assert not decode(buffer.getvalue()).any()
+
+
+@given(
+    image=PIXELS,
+    size=st.tuples(st.integers(1, 70), st.integers(1, 70)),
+    quality=st.sampled_from([1, 30, 75, 95]),
+    progressive=st.booleans(),
+    colours=st.sampled_from([{"subsampling": s} for s in ("4:4:4", "4:2:2", "4:2:0")] + [{"keep_rgb": True}]),
+)
+def test_a_jpeg_has_the_pixels_that_pillow_gives(
+    image: np.ndarray, size: tuple[int, int], quality: int, progressive: bool, colours: dict[str, object]
+) -> None:
+    file = io.BytesIO()
+    smooth = Image.fromarray(image).resize(size, Image.Resampling.BICUBIC)  # Pillow's buffer is too small for noise
+    smooth.save(file, "JPEG", quality=quality, progressive=progressive, **colours)
+    np.testing.assert_array_equal(decode(file.getvalue()), np.asarray(Image.open(file).convert("RGB")))
+
+
+def test_a_jpeg_bomb_is_refused_before_it_is_decoded() -> None:
+    file = io.BytesIO()
+    Image.new("RGB", (5_001, 5_000)).save(file, "JPEG")
+    with pytest.raises(OversizeError, match="found 5001 × 5000"):
+        decode(file.getvalue())
 
 
 @pytest.mark.parametrize("kind", ["GIF", "BMP", "TIFF", "WEBP", "EPS", "PCX"])
