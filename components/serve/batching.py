@@ -4,6 +4,8 @@ The queue lives on the event loop alone, so there is no lock in it. A batch leav
 it is idle (whoever comes alone pays no waiting), and otherwise with all that has come while it was busy, which is what
 makes batches grow under load. ``max_wait`` adds a pause for machines whose batches should be fuller than that.
 
+A model that takes less than the way to its thread and back may run on the event loop instead, for whoever comes alone.
+
 The one sweep a tenth of a second does what a timer for every request would: it lets go of those whose time is over,
 and asks after the clients of those that wait long.
 """
@@ -25,6 +27,9 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 SWEEP_SECONDS = 0.1
+
+INLINE_SECONDS = 0.0001
+"""A model whose lone items take less is not worth a switch of threads, there and back, for each."""
 
 Run = Callable[[Sequence[Item]], Sequence[Result]]
 Observe = Callable[[int, float], None]
@@ -70,9 +75,12 @@ class Batcher(Generic[Item, Result]):
             If it raises for several items, each is run again alone, so that a bad item fails by itself.
         policy: How batches are formed.
         observe: Called with the images and the seconds of each batch that went well.
+        inline: Whether ``run`` may be called on the event loop too while it is quick. Not for what may ever wait.
     """
 
-    def __init__(self, run: Run[Item, Result], policy: Policy, observe: Observe | None = None) -> None:
+    def __init__(
+        self, run: Run[Item, Result], policy: Policy, observe: Observe | None = None, inline: bool = False
+    ) -> None:
         self._run = run
         self._policy = policy
         self._observe = observe or (lambda images, seconds: None)
@@ -80,6 +88,8 @@ class Batcher(Generic[Item, Result]):
         self._running: list[Job[Item, Result]] = []
         self._handed: SimpleQueue[list[Job[Item, Result]] | None] = SimpleQueue()
         self._scheduled = self._sweeping = False
+        self._inline = inline
+        self._alone = float("inf")  # seconds that ``run`` took of late for an item that came alone
         self._thread: threading.Thread | None = None
         self.queued = 0
         """Images waiting, those in the model's hands not counted."""
@@ -154,19 +164,25 @@ class Batcher(Generic[Item, Result]):
             if not job.future.done():  # its client may have gone, or its time be over
                 batch.append(job)
                 room -= job.size
-        if batch:
-            self._running = batch
+        if not batch:
+            return
+        self._running = batch
+        if self._inline and self._alone < INLINE_SECONDS and len(batch) == 1 and not self._waiting:
+            self._done(batch, *self._timed(batch))
+        else:
             self._handed.put(batch)
 
     def _work(self) -> None:
         while (batch := self._handed.get()) is not None:
-            started = time.perf_counter()
-            results = self._results(batch)
-            seconds = time.perf_counter() - started
             try:
-                self._loop.call_soon_threadsafe(self._done, batch, results, seconds)
+                self._loop.call_soon_threadsafe(self._done, batch, *self._timed(batch))
             except RuntimeError:  # the loop was closed: no one waits any more
                 return
+
+    def _timed(self, batch: list[Job[Item, Result]]) -> tuple[list[Result | BaseException], float]:
+        started = time.perf_counter()
+        results = self._results(batch)
+        return results, time.perf_counter() - started
 
     def _results(self, batch: list[Job[Item, Result]]) -> list[Result | BaseException]:
         try:
@@ -181,6 +197,8 @@ class Batcher(Generic[Item, Result]):
 
     def _done(self, batch: list[Job[Item, Result]], results: list[Result | BaseException], seconds: float) -> None:
         self._running = []
+        if len(batch) == 1:
+            self._alone = seconds if self._alone == float("inf") else self._alone + (seconds - self._alone) / 8
         for job, result in zip(batch, results, strict=True):
             job.seconds = seconds
             if isinstance(result, BaseException):

@@ -43,7 +43,7 @@ class ImageEndpoint:
         self.metrics = metrics
         self._max_batch = policy.max_batch
         self.batcher: Batcher[Pixels, Outputs] = Batcher(
-            self._run, policy, lambda images, seconds: metrics.batch.observe(images)
+            self._run, policy, lambda images, seconds: metrics.batch.observe(images), inline=True
         )
         self._pool = ThreadPoolExecutor(DECODERS, thread_name_prefix="decode")
         self.limits = limits

@@ -92,8 +92,9 @@ class Load:
                 return
 
     async def run(self, connections: int, warm_up: float, seconds: float) -> dict[str, float]:
-        for _ in range(connections):
-            await self.connect()
+        async with asyncio.timeout(10):  # a server that was never there must not be waited for in vain
+            for _ in range(connections):
+                await self.connect()
         await asyncio.sleep(warm_up)
         begin, lost, other = time.perf_counter(), self.lost, self.other
         await asyncio.sleep(seconds)

@@ -33,11 +33,11 @@ class Model:
         return [2 * item for item in items]
 
 
-def running(policy: Policy, work: Any, model: Any = None) -> Any:
+def running(policy: Policy, work: Any, model: Any = None, inline: bool = False) -> Any:
     """Runs ``work(batcher)`` on an event loop with a started batcher."""
 
     async def run() -> Any:
-        batcher: Batcher[Any, Any] = Batcher(model or Model(), policy)
+        batcher: Batcher[Any, Any] = Batcher(model or Model(), policy, inline=inline)
         batcher.start()
         try:
             return await work(batcher)
@@ -54,10 +54,10 @@ async def gather(batcher: Any, items: Sequence[int]) -> list[Any]:
 
 
 @settings(max_examples=50, deadline=None)
-@given(items=st.lists(st.integers(-3, 1000), max_size=40), max_batch=st.integers(1, 9))
-def test_each_gets_its_own_result_and_the_bad_fail_alone(items: list[int], max_batch: int) -> None:
+@given(items=st.lists(st.integers(-3, 1000), max_size=40), max_batch=st.integers(1, 9), inline=st.booleans())
+def test_each_gets_its_own_result_and_the_bad_fail_alone(items: list[int], max_batch: int, inline: bool) -> None:
     model = Model()
-    found = running(Policy(max_batch=max_batch), lambda batcher: gather(batcher, items), model)
+    found = running(Policy(max_batch=max_batch), lambda batcher: gather(batcher, items), model, inline)
     for item, result in zip(items, found, strict=True):
         if item < 0:
             assert isinstance(result, ValueError)
@@ -200,3 +200,27 @@ def test_a_model_that_returns_too_little_is_an_error() -> None:
 
     found = running(Policy(), work, lambda items: [])
     assert all(isinstance(result, ValueError) for result in found)
+
+
+@pytest.mark.parametrize(("inline", "seconds", "here"), [(True, 0.0, True), (True, 0.002, False), (False, 0.0, False)])
+def test_only_a_quick_model_that_may_runs_on_the_event_loop(inline: bool, seconds: float, here: bool) -> None:
+    threads: list[int] = []
+
+    def model(items: Sequence[int]) -> list[int]:
+        threads.append(threading.get_ident())
+        time.sleep(seconds)
+        return [2 * item for item in items]
+
+    async def work(batcher: Any) -> list[Any]:
+        return [await batcher.submit(item).future for item in range(60)]
+
+    assert running(Policy(), work, model, inline) == [2 * item for item in range(60)]
+    assert threads[0] != threading.get_ident()  # how quick it is has to be seen first
+    assert (threading.get_ident() in threads) == here
+
+
+def test_a_quick_model_is_given_a_long_queue_without_recursion() -> None:
+    items = list(range(400))
+    assert running(Policy(max_batch=1), lambda batcher: gather(batcher, items), Model(), inline=True) == [
+        2 * item for item in items
+    ]
