@@ -17,7 +17,7 @@ from pathlib import Path
 
 from components.artifacts import replacing
 from components.errors import RoadworthyError
-from pipelines import parameters, registry
+from pipelines import parameters, placement, registry
 from pipelines.targets import ir, kfp, parse
 from pipelines.targets.local import backends, executor, records, view
 from pipelines.targets.local.processes import Stop
@@ -46,6 +46,8 @@ def _parser() -> argparse.ArgumentParser:
     compiling.add_argument("names", nargs="*", metavar="NAME", help="pipelines, or module:function (default: all)")
     compiling.add_argument("--target", choices=["kfp"], default="kfp", help="(default: kfp)")
     compiling.add_argument("--output", type=Path, default=GOLDENS, help=f"folder to write to (default: {GOLDENS})")
+    compiling.add_argument("--profile", default="cpu", help="where the steps run that gain by a GPU (default: cpu)")
+    compiling.add_argument("--profiles", type=Path, metavar="FILE", help="more profiles, YAML")
     compiling.add_argument("--check", action="store_true", help="write nothing; fail if the folder would change")
     compiling.set_defaults(work=_compile)
 
@@ -74,10 +76,10 @@ def _list(args: argparse.Namespace) -> int:
 
 
 def _compile(args: argparse.Namespace) -> int:
-    known = registry.entries()
+    known, profile = registry.entries(), placement.choose(args.profile, args.profiles)
     wanted = {}
     for name in args.names or known:
-        content, pipeline = kfp.checked(registry.find(name, known))
+        content, pipeline = kfp.checked(registry.find(name, known), profile)
         wanted[f"{pipeline.name}.yaml"] = kfp.text(content)
     found = {name: _read(args.output / name) for name in wanted}
     if not args.names:

@@ -15,6 +15,7 @@ from components.capture.component import capture
 from components.fullgrad.component import explain
 from components.monitor.component import check
 from components.report.component import incident
+from pipelines.placement import on_gpu
 
 
 @dsl.pipeline(name="monitoring", description="Judge the last hours of captured traffic, explain what is flagged")
@@ -68,7 +69,9 @@ def monitoring(
     )
     judged.set_caching_options(False)
     with dsl.If(judged.outputs["violated"] == True, name="violated"):  # noqa: E712 -- the DSL overloads ==
-        explanation = explain(results=judged.outputs["results"], archive=model.output, count=explained, **records)
+        explanation = on_gpu(
+            explain(results=judged.outputs["results"], archive=model.output, count=explained, **records)
+        )
         explanation.set_caching_options(False)
         incident(
             title="Incident",

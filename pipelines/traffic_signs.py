@@ -22,6 +22,7 @@ from components.monitor.component import baseline, check
 from components.package.component import package
 from components.report.component import report, report_unexplained
 from components.serve.component import deploy, replay, undeploy
+from pipelines.placement import on_gpu
 
 ENDPOINT = "traffic-signs"
 
@@ -95,6 +96,7 @@ def traffic_signs(
         trained = fine_tune(
             dataset=signs.outputs["dataset"], name=ENDPOINT, pretrained=pretrained, side=side, epochs=epochs, seed=seed
         )
+        on_gpu(trained)
         packed = package(model=trained.outputs["model"])
         crafted = adversarial(
             dataset=signs.outputs["dataset"],
@@ -113,6 +115,8 @@ def traffic_signs(
             sampling_percentage=sampling_percentage,
             capture_rotate_seconds=2.0,
         )
+        for task in (crafted, endpoint):
+            on_gpu(task)
         sent = {
             "url": endpoint.outputs["url"],
             "concurrency": concurrency,
@@ -157,6 +161,7 @@ def traffic_signs(
                 count=explained,
             )
             explanation.set_caching_options(False)
+            on_gpu(explanation)
             report(explanations=explanation.outputs["explanations"], **shown)
         with dsl.Else(name="not-violated"):
             report_unexplained(**shown)

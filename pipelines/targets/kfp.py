@@ -7,16 +7,19 @@ from pathlib import Path
 from typing import Any
 
 from components.errors import PipelineError
+from pipelines import placement
+from pipelines.placement import Profile
 from pipelines.targets import documents, ir, parse
 
 Documents = list[Any]
 
 
-def compiled(pipeline: Any) -> Documents:
+def compiled(pipeline: Any, profile: Profile | None = None) -> Documents:
     """Returns the IR of a ``@dsl.pipeline``: its PipelineSpec and, where steps are placed, its PlatformSpec.
 
     Args:
         pipeline: What the decorator made.
+        profile: Where the steps run that gain by a GPU; None leaves the pipeline as the decorator traced it.
 
     Raises:
         PipelineError: The KFP SDK is not installed, or refuses the pipeline.
@@ -28,6 +31,8 @@ def compiled(pipeline: Any) -> Documents:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "pipeline.yaml"
         try:
+            if profile is not None:
+                pipeline = _placed(pipeline, profile)
             compiler.Compiler().compile(pipeline, str(path))
         except (ValueError, TypeError, RuntimeError) as error:  # the SDK has no exception of its own above these
             raise PipelineError(f"{getattr(pipeline, 'name', pipeline)}: {error}") from error
@@ -40,7 +45,15 @@ def text(content: Documents) -> str:
     return documents.dump(content, f"{name}: made by `roadworthy compile`, not by hand.")
 
 
-def checked(pipeline: Any) -> tuple[Documents, ir.Pipeline]:
+def checked(pipeline: Any, profile: Profile | None = None) -> tuple[Documents, ir.Pipeline]:
     """Returns the IR as documents and as views; raises UnsupportedError for what no target could run."""
-    content = compiled(pipeline)
+    content = compiled(pipeline, profile)
     return content, parse.parse(content, str(getattr(pipeline, "name", "pipeline")))
+
+
+def _placed(pipeline: Any, profile: Profile) -> Any:
+    """Returns the pipeline traced once more: the decorator traced it when its module was imported."""
+    from kfp import dsl
+
+    with placement.using(profile):
+        return dsl.pipeline(name=pipeline.name, description=pipeline.description)(pipeline.pipeline_func)

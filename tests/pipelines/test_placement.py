@@ -1,0 +1,109 @@
+"""Profiles: where the steps run that gain by a GPU, through the compiled files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from components.errors import InputError
+from pipelines import cli, placement
+from pipelines.placement import PROFILES, Profile
+from pipelines.targets import documents
+
+ACCELERATED = {
+    "traffic-signs": {"exec-adversarial", "exec-compare", "exec-deploy", "exec-fine-tune"},
+    "monitoring": {"exec-explain"},
+}
+
+
+def compiled(folder: Path, name: str, *options: str) -> list[Any]:
+    assert cli.main(["compile", name, "--output", str(folder), *options]) == 0
+    return documents.load_file(folder / f"{name}.yaml")
+
+
+def executors(content: list[Any]) -> dict[str, Any]:
+    return content[0]["deploymentSpec"]["executors"]
+
+
+@pytest.mark.parametrize("name", ACCELERATED)
+def test_the_steps_that_gain_by_a_gpu_and_only_they_are_placed(name: str, tmp_path: Path) -> None:
+    content = compiled(tmp_path, name, "--profile", "g4dn")
+    placed = content[1]["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
+    assert set(placed) == ACCELERATED[name]
+    for label, one in placed.items():
+        assert one["nodeSelector"] == {"labels": {"node.kubernetes.io/instance-type": "g4dn.xlarge"}}
+        assert one["tolerations"] == [{"effect": "NoSchedule", "key": "nvidia.com/gpu", "operator": "Exists"}]
+        asked = executors(content)[label]["container"]["resources"]
+        assert (asked["accelerator"]["resourceType"], asked["accelerator"]["resourceCount"]) == ("nvidia.com/gpu", "1")
+        assert asked["resourceMemoryLimit"] == "14G"
+    assert not [
+        label
+        for label, one in executors(content).items()
+        if "resources" in one.get("container", {}) and label not in ACCELERATED[name]
+    ]
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_every_profile_gives_a_file_that_runs_here_too(profile: str, tmp_path: Path) -> None:
+    content = compiled(tmp_path, "monitoring", "--profile", profile)
+    assert cli.main(["run", str(tmp_path / "monitoring.yaml"), "--dry-run", *_needed(content)]) == 0
+
+
+def _needed(content: list[Any]) -> list[str]:
+    """Returns the parameters that the pipeline has no default for."""
+    inputs = content[0]["root"]["inputDefinitions"]["parameters"]
+    needed = [name for name, one in inputs.items() if "defaultValue" not in one and not one.get("isOptional")]
+    return [part for name in needed for part in ("--param", f"{name}=file:///there")]
+
+
+def test_without_a_gpu_nothing_is_placed(tmp_path: Path) -> None:
+    assert len(compiled(tmp_path, "traffic-signs", "--profile", "cpu")) == 1
+
+
+def test_a_users_profile_stands_beside_the_built_in_ones(tmp_path: Path) -> None:
+    mine = tmp_path / "mine.yaml"
+    mine.write_text(
+        "a10g:\n  node_selector: {pool: gpu}\n  gpus: 2\n"
+        "  tolerations: [{key: nvidia.com/gpu, operator: Equal, value: 'yes', effect: NoExecute}]\n"
+    )
+    content = compiled(tmp_path, "monitoring", "--profile", "a10g", "--profiles", str(mine))
+    (placed,) = content[1]["platforms"]["kubernetes"]["deploymentSpec"]["executors"].values()
+    assert placed["nodeSelector"] == {"labels": {"pool": "gpu"}}
+    assert placed["tolerations"][0]["value"] == "yes"
+    assert executors(content)["exec-explain"]["container"]["resources"]["accelerator"]["resourceCount"] == "2"
+    assert set(placement.profiles(mine)) == {*PROFILES, "a10g"}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a: {node_selector: {gpu: true}}", "a: node_selector: expected labels and values as texts"),
+        ("a: {node_selector: {gpu: ''}}", "texts that are not empty"),
+        ("a: {node_selector: [gpu]}", "node_selector: expected labels"),
+        ("a: {gpus: 1}", "expected one of them with gpus, found neither"),
+        ("a: {gpus: 0.5, node_selector: {a: b}}", "gpus: expected a whole number"),
+        ("a: {gpus: '1', node_selector: {a: b}}", "gpus: expected a whole number"),
+        ("a: {memory: 14}", "memory: expected a text"),
+        ("a: {tolerations: nvidia}", "tolerations: expected a list"),
+        ("a: {tolerations: [{taint: b}]}", "tolerations: expected objects of"),
+        ("a: {nodeSelector: {a: b}}", "expected some of node_selector, .* found nodeSelector"),
+        ("a: 1", "expected profiles by name"),
+        ("[]", "expected profiles by name"),
+    ],
+)
+def test_a_profile_without_sense_is_refused(text: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text(text)
+    with pytest.raises(InputError, match=said):
+        placement.profiles(tmp_path / "mine.yaml")
+
+
+def test_an_unknown_profile_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["compile", "--profile", "p3", "--output", str(tmp_path)]) == 2
+    assert "expected a profile among cpu, g4dn, gpu-any, t4-gke, found 'p3'" in capsys.readouterr().err
+
+
+def test_all_that_is_wrong_is_told_at_once() -> None:
+    with pytest.raises(InputError, match=r"gpus: .*; cpu: .*"):
+        Profile(gpus=-1, cpu=3)  # type: ignore[arg-type]
