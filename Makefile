@@ -15,7 +15,7 @@ demo: .venvs/dev .venvs/analysis .venvs/torch ## train, serve, monitor, attack a
 
 test: environments tools ## all tests, each image's stages in that image's environment
 	$(DEV) $(TEST) tests/pipelines tests/house
-	.venvs/analysis/bin/python $(TEST) tests/artifacts tests/images tests/signs tests/data tests/package tests/storage tests/capture tests/report tests/monitor
+	.venvs/analysis/bin/python $(TEST) tests/artifacts tests/images tests/signs tests/data tests/scenes tests/package tests/storage tests/capture tests/report tests/monitor
 	.venvs/torch/bin/python $(TEST) tests/data/test_torchvision.py tests/fine_tune tests/serve tests/adversarial tests/fullgrad tests/tensors tests/report/test_explanations.py
 	.venvs/detector/bin/python $(TEST) tests/detector
 

@@ -18,4 +18,6 @@ A dataset is a folder, the same whether its signs were photographed or rendered:
     Makes a dataset with the project's own renderer, ``signs``, where the real one is not at hand.
 ``sheet``
     A page with samples of every class, for people.
+``scenes``
+    A stage of its own, ``data.scenes``: pictures with objects and their boxes, for detectors.
 """

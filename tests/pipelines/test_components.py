@@ -9,7 +9,7 @@ import component_sample as sample
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-SPECS = sorted(ROOT.glob("components/*/component.py"))
+SPECS = sorted(ROOT.glob("components/**/component.py"))
 OTHERS = sorted(path for path in ROOT.glob("components/**/*.py") if path.name != "component.py")
 
 

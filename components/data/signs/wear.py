@@ -36,7 +36,7 @@ def assembly(class_id: int, rng: np.random.Generator) -> Image.Image:
         _pole(canvas, rng)
     if rng.random() < 0.25:
         _neighbour(canvas, rng)
-    sign = _worn(class_id, rng)
+    sign = worn(class_id, rng)
     start = (CANVAS - ART) // 2
     canvas.alpha_composite(sign, (start, start))
     return canvas.convert("RGBa")
@@ -74,7 +74,12 @@ def _neighbour(canvas: Image.Image, rng: np.random.Generator) -> None:
         pen.ellipse((middle - radius, y - 2 * radius, middle + radius, y), fill=colour)
 
 
-def _worn(class_id: int, rng: np.random.Generator) -> Image.Image:
+def worn(class_id: int, rng: np.random.Generator) -> Image.Image:
+    """The sign alone: bleached, dirty, shaded, now and then snowed on or with stickers.
+
+    Returns:
+        An ``RGBA`` image ``(208, 208)``, transparent outside the plate.
+    """
     art = np.asarray(sign_art(class_id, ART), dtype=np.float32)
     colour, alpha = art[..., :3].copy(), art[..., 3]
     colour = _faded(colour, rng)
