@@ -95,7 +95,16 @@ class StorageError(RoadworthyError):
 
 
 class EndpointError(RoadworthyError):
-    """An endpoint that does not start, answer or stop."""
+    """An endpoint that does not start, answer or stop.
+
+    Args:
+        message: What was expected and what was found.
+        status: Of the HTTP answer that refused; 0 where none came.
+    """
+
+    def __init__(self, message: str, status: int = 0) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class PipelineError(RoadworthyError):

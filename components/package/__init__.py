@@ -3,7 +3,8 @@
 Three nouns, each with its room:
 
 * :mod:`components.package.description`: ``model.json``, what the model is, what it answers and how to feed it.
-* :mod:`components.package.weights`: safetensors, read by a checker that refuses whatever else is in the file.
+* :mod:`components.package.weights`: safetensors, read by a checker that refuses whatever else is in the file;
+  :mod:`components.package.params` and :mod:`components.package.symbol` are the same for MXNet's two files.
 * :mod:`components.package.archive`: ``model.tar.gz``, deterministic, with a manifest of digests; ``pack``,
   ``verify``, ``unpack`` and ``Package``, which hands out verified bytes only.
 

@@ -12,7 +12,7 @@ from components.package.limits import MIB
 
 def _pack_stage() -> Stage:
     stage = Stage("package pack", "Packs a trained model into one deterministic model.tar.gz with a manifest.")
-    stage.input("model", "folder that fine_tune wrote: model.json, model.safetensors, perhaps code/", kind="Model")
+    stage.input("model", "folder that fine_tune wrote: model.json, its weights, perhaps code/", kind="Model")
     stage.output("archive", "Model", "model.tar.gz")
     stage.result("digest", "the model's identity: sha256:… of the manifest")
     return stage

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -20,14 +20,19 @@ from components.package.strict import canonical, kind, listed, parse_object, sho
 
 NAME = "model.json"
 FORMAT = 1
-TASKS = ("classification",)
-FRAMEWORKS = ("torch",)
+TASKS = ("classification", "detection")
+FRAMEWORKS = {"torch": ".safetensors", "mxnet": ".params"}
+"""What a model may be loaded with, and how its weights' file ends."""
+
+PAIRS = {("torch", "classification"), ("mxnet", "detection")}
+"""Framework and task of the models that Roadworthy trains and serves."""
 
 _BYTES = 4 * MIB
 _LABELS = 10_000
 _TEXT = 200
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")  # a Kubernetes label value and a part of a URL
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_EPOCH = re.compile(r"(?:-[0-9]{4})?\.params\Z")
 
 
 @dataclass(frozen=True)
@@ -39,9 +44,10 @@ class ModelDescription:
     Attributes:
         name: As in ``/v2/models/<name>``: 1 to 63 ASCII letters, digits, ``.``, ``_`` and ``-``.
         task: One of ``TASKS``.
-        framework: One of ``FRAMEWORKS``.
-        architecture: The network, by torchvision's name: ``resnet18``.
-        weights: The safetensors file beside the description.
+        framework: One of ``FRAMEWORKS``, and with the task one of ``PAIRS``.
+        architecture: The network, by torchvision's name (``resnet18``) or GluonCV's (``yolo3_darknet53_coco``).
+        weights: The file beside the description: safetensors for torch; for mxnet a ``.params`` file as
+            ``HybridBlock.export`` names it, ``model-0000.params``, with its ``symbol`` beside it.
         labels: ``(classes,)`` names; the position is the class.
         preprocessing: How pixels become the network's input.
         versions: Of the libraries that trained it, by name.
@@ -67,6 +73,11 @@ class ModelDescription:
         _raise(_problems({f.name: getattr(self, f.name) for f in fields(self)}))
         # A copy that no one else holds, with lists for tuples: as it will be read.
         object.__setattr__(self, "training", json.loads(json.dumps(dict(self.training))))
+
+    @property
+    def symbol(self) -> str:
+        """The file with MXNet's network, ``model-symbol.json`` for ``model-0000.params``; empty for torch."""
+        return _EPOCH.sub("-symbol.json", self.weights) if self.framework == "mxnet" else ""
 
     def to_json(self) -> dict[str, Any]:
         """Returns it as JSON values."""
@@ -144,6 +155,18 @@ def _problems(values: Mapping[str, Any]) -> Iterator[str]:
         problem = _CHECKS[name](value)
         if problem is not None:
             yield f"{name}: {problem}"
+    if _CHECKS["framework"](values.get("framework")) is None:
+        yield from _unfitting(values["framework"], values.get("task"), values.get("weights"))
+
+
+def _unfitting(framework: str, task: Any, weights: Any) -> Iterator[str]:
+    """Yields what does not fit a framework that is known."""
+    if _CHECKS["task"](task) is None and (framework, task) not in PAIRS:
+        fitting = ", ".join(sorted(known for known, of in PAIRS if of == task))
+        yield f"framework: expected {fitting} for {task}, found {framework!r}"
+    suffix = FRAMEWORKS[framework]
+    if isinstance(weights, str) and not weights.endswith(suffix):
+        yield f"weights: expected the name of a {suffix} file, found {short(weights)}"
 
 
 def _wrong_name(value: Any) -> str | None:
@@ -152,13 +175,17 @@ def _wrong_name(value: Any) -> str | None:
     return f"expected 1 to 63 letters, digits, '.', '_' and '-', found {short(value)}"
 
 
-def _one_of(allowed: tuple[str, ...]) -> Callable[[Any], str | None]:
-    return lambda value: None if value in allowed else f"expected one of {', '.join(allowed)}, found {short(value)}"
+def _one_of(allowed: Collection[str]) -> Callable[[Any], str | None]:
+    return lambda value: (
+        None
+        if isinstance(value, str) and value in allowed
+        else f"expected one of {', '.join(allowed)}, found {short(value)}"
+    )
 
 
 def _wrong_weights(value: Any) -> str | None:
-    if not isinstance(value, str) or not value.endswith(".safetensors"):
-        return f"expected the name of a .safetensors file, found {short(value)}"
+    if not isinstance(value, str):
+        return f"expected the name of a file, found {short(value)}"
     try:
         check_name(value, Limits())
     except ArchiveError as error:

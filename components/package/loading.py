@@ -138,11 +138,16 @@ def check_model(package: Package) -> ModelDescription:
     Raises:
         ArchiveError: A file is missing or not as it was packed.
         InputError: The description is none.
-        WeightsError: The weights are no safetensors, or not those of the architecture with as many classes.
+        WeightsError: The weights are not of the framework's format, or not those of the network.
     """
-    from components.package import architectures, weights
+    from components.package import architectures, params, symbol, weights
 
     description = package.description
+    if description.framework == "mxnet":
+        network = symbol.check(package.read(description.symbol))
+        found = params.check(package.read(description.weights))
+        network.check_weights({name: array.shape for name, array in found.items()})
+        return description
     expected = architectures.expected(description.architecture, len(description.labels))
     weights.check(package.read(description.weights), expected)
     return description

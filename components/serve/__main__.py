@@ -30,7 +30,9 @@ def _deploy() -> Stage:
     stage.parameter("include_regex", "names of tensors, empty for pixels and logits alone", default="")
     stage.parameter("tensor_percentage", "share of requests", type=number(float, 0, 100), default=1.0)
     stage.parameter("tensor_config", "JSON file that changes these while it runs, empty for none", default="")
-    stage.parameter("threads", "for one batch on a CPU, 0 for torch's choice", type=number(int, 0, 1024), default=0)
+    stage.parameter(
+        "threads", "for one batch on a CPU, 0 for the library's choice", type=number(int, 0, 1024), default=0
+    )
     stage.parameter("allow_code", "run code/inference.py from the archive", type=boolean, default=False)
     stage.parameter("timeout", "seconds until it must be ready", type=number(float, 1, 3600), default=120.0)
     return stage

@@ -131,7 +131,8 @@ class Client:
         if found.status != 200:
             raise EndpointError(
                 f"expected 200 from {self.url}{path}, found {found.status}: {_message(found.data)}"
-                + (f" (after {retries} retries)" if retries else "")
+                + (f" (after {retries} retries)" if retries else ""),
+                found.status,
             )
         return Reply(
             found.data, found.headers.get("Content-Type", ""), found.headers.get(EVENT_ID, ""), seconds, retries

@@ -1,55 +1,12 @@
 """The stages ``deploy``, ``undeploy`` and ``replay`` as KFP container components."""
 
 from kfp import dsl
-from kfp.dsl import Artifact, Dataset, Input, Metrics, Model, Output, OutputPath, PipelineTaskFinalStatus
+from kfp.dsl import Dataset, Input, Metrics, Output, OutputPath
 
 from components.artifacts import image
+from components.serve.deploy.component import EXECUTOR, SERVE, deploy, deploy_detector, undeploy
 
-SERVE = ["python", "-m", "components.serve"]
-EXECUTOR = ("--executor-input", "{{$}}")
-
-
-@dsl.container_component
-def deploy(
-    archive: Input[Model],
-    endpoint: Output[Artifact],
-    url: OutputPath(str),  # type: ignore[valid-type]
-    name: str,
-    state: str,
-    target: str = "local",
-    host: str = "127.0.0.1",
-    port: int = 0,
-    capture_to: str = "",
-    sampling_percentage: float = 20.0,
-    capture_rotate_seconds: float = 60.0,
-    tensors: str = "",
-    include_regex: str = "",
-    tensor_percentage: float = 1.0,
-    tensor_config: str = "",
-    threads: int = 0,
-    allow_code: bool = False,
-    timeout: float = 120.0,
-) -> dsl.ContainerSpec:
-    """Starts a supervised server for a packaged model and waits until it is ready."""
-    return dsl.ContainerSpec(
-        image=image("torch"),
-        command=[*SERVE, "deploy"],
-        args=[
-            *("--archive", archive.path, "--endpoint", endpoint.path, "--url", url, "--name", name, "--state", state),
-            *("--target", target, "--host", host, "--port", port, "--capture-to", capture_to, "--tensors", tensors),
-            *("--sampling-percentage", sampling_percentage, "--capture-rotate-seconds", capture_rotate_seconds),
-            *("--include-regex", include_regex, "--tensor-percentage", tensor_percentage),
-            *("--tensor-config", tensor_config, "--threads", threads, "--allow-code", allow_code),
-            *("--timeout", timeout, *EXECUTOR),
-        ],
-    )
-
-
-@dsl.container_component
-def undeploy(name: str, state: str, timeout: float = 28.0, status: PipelineTaskFinalStatus = None) -> dsl.ContainerSpec:
-    """Drains and stops what deploy started; does nothing where nothing runs."""
-    given = ["--name", name, "--state", state, "--timeout", timeout, "--status", status, *EXECUTOR]
-    return dsl.ContainerSpec(image=image("analysis"), command=[*SERVE, "undeploy"], args=given)
+__all__ = ["deploy", "deploy_detector", "replay", "undeploy"]
 
 
 @dsl.container_component

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from components.errors import InputError
 from components.package.archive import Package
@@ -14,15 +15,15 @@ DESCRIPTION = "model.json"
 
 
 class Settings(NamedTuple):
-    """How a model is loaded; see ``runtimes.classifier.Options`` for the last four.
+    """How a model is loaded; see ``Options`` of ``runtimes.classifier`` and ``runtimes.detector`` for the last four.
 
     Attributes:
         allow_code: Whether code inside the archive may run.
         digest: The identity the package must have, ``sha256:…``; empty for any.
-        threads: Of one batch on a CPU, 0 for torch's own choice.
+        threads: Of one batch on a CPU, 0 for the library's own choice.
         device: ``cpu``, ``cuda``, or empty.
-        bfloat16: Half precision.
-        fold: Fold batch normalisation.
+        bfloat16: Half precision; torch only.
+        fold: Fold batch normalisation; torch only.
     """
 
     allow_code: bool = False
@@ -80,13 +81,34 @@ def _handler(package: Package, settings: Settings) -> Handler:
 def _runtime(package: Package, settings: Settings) -> Runtime:
     if DESCRIPTION not in package.manifest.files:
         raise InputError(f"expected {DESCRIPTION} or {CODE} in the package, found neither")
-    description = package.description
-    wanted = (description.framework, description.task)
-    if wanted != ("torch", "classification"):
-        raise InputError(f"expected a torch model for classification, found {wanted[0]!r} for {wanted[1]!r}")
+    wanted = (package.description.framework, package.description.task)
+    if wanted not in _RUNTIMES:
+        known = ", ".join(f"{framework} for {task}" for framework, task in _RUNTIMES)
+        raise InputError(f"expected a model of {known}, found {wanted[0]!r} for {wanted[1]!r}")
+    return _RUNTIMES[wanted](package, settings)
+
+
+def _classifier(package: Package, settings: Settings) -> Runtime:
     from components.serve.runtimes import classifier
 
-    options: dict[str, Any] = {key: getattr(settings, key) for key in classifier.Options._fields}
-    runtime = classifier.load(description, package.read(description.weights), classifier.Options(**options))
+    description = package.description
+    options = classifier.Options(settings.threads, settings.device, settings.bfloat16, settings.fold)
+    runtime = classifier.load(description, package.read(description.weights), options)
     runtime.warm_up()
     return runtime
+
+
+def _detector(package: Package, settings: Settings) -> Runtime:
+    from components.serve.runtimes import detector
+
+    if settings.bfloat16 or settings.fold:
+        raise InputError("expected a torch model with --bfloat16 or --fold, found one for MXNet")
+    description = package.description
+    network, weights = package.read(description.symbol), package.read(description.weights)
+    return detector.load(description, network, weights, detector.Options(settings.threads, settings.device))
+
+
+_RUNTIMES: dict[tuple[str, str], Callable[[Package, Settings], Runtime]] = {
+    ("torch", "classification"): _classifier,
+    ("mxnet", "detection"): _detector,
+}

@@ -43,7 +43,9 @@ def parser() -> argparse.ArgumentParser:
     add(
         "--device", default="", choices=("", "cpu", "cuda"), help="where the model runs (default: cuda if there is one)"
     )
-    add("--threads", type=number(int, 0, 1024), default=0, help="for one batch on a CPU (default: torch's choice)")
+    add(
+        "--threads", type=number(int, 0, 1024), default=0, help="for one batch on a CPU (default: the library's choice)"
+    )
     add("--bfloat16", action="store_true", help="run in half precision")
     add("--fold", action="store_true", help="fold batch normalisation into the convolutions")
     add("--max-batch", type=number(int, 1, 4096), default=32, help="images in one batch (default: %(default)s)")
@@ -143,6 +145,8 @@ def _patterns(model: Path, loaded: Loaded) -> Callable[[str], Any]:
 
     if isinstance(loaded.model, Handler):
         raise InputError("--tensors: expected a model without code of its own, found one with its own handlers")
+    if loaded.model.platform != "torch":
+        raise InputError(f"--tensors: expected a torch model, whose tensors have names, found {loaded.model.platform}")
     from components.capture.tensors.modules import check_pattern
     from components.package.archive import Package
     from components.package.network import skeleton

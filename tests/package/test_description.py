@@ -65,6 +65,31 @@ def test_a_folder_gives_back_what_was_written_to_it(tmp_path: Path, description:
         ModelDescription.read(tmp_path / "nowhere")
 
 
+DETECTOR = {"task": "detection", "framework": "mxnet", "architecture": "yolo3_small", "weights": "model-0000.params"}
+
+
+@pytest.mark.parametrize(
+    ("weights", "symbol"),
+    [
+        ("model-0000.params", "model-symbol.json"),
+        ("nets/best-0123.params", "nets/best-symbol.json"),
+        ("best.params", "best-symbol.json"),
+        ("best-12.params", "best-12-symbol.json"),
+        ("a-0000.params-0000.params", "a-0000.params-symbol.json"),
+    ],
+)
+def test_a_detectors_network_lies_beside_its_weights(weights: str, symbol: str, description: ModelDescription) -> None:
+    detector = dataclasses.replace(description, **{**DETECTOR, "weights": weights})  # type: ignore[arg-type]
+    assert detector.symbol == symbol
+    assert ModelDescription.from_bytes(detector.to_bytes()) == detector
+    assert description.symbol == ""
+
+
+def test_a_detector_with_a_classifiers_weights_is_refused(description: ModelDescription) -> None:
+    with pytest.raises(InputError, match=r"weights: expected the name of a \.params file, found 'model\.safetensors'"):
+        dataclasses.replace(description, **{**DETECTOR, "weights": "model.safetensors"})  # type: ignore[arg-type]
+
+
 def test_tuples_in_training_become_lists_and_later_changes_stay_outside(description: ModelDescription) -> None:
     loss = [1.0]
     described = dataclasses.replace(description, training={"loss": loss, "shape": (1, 2)})
@@ -78,8 +103,12 @@ WRONG: dict[str, tuple[str, Any, str]] = {
     "a name of blanks": ("name", " ", "name: expected"),
     "a long name": ("name", "x" * 64, "name: expected"),
     "a number as name": ("name", 1, "name: expected"),
-    "another task": ("task", "regression", "task: expected one of classification, found 'regression'"),
-    "another framework": ("framework", "tf", "framework: expected one of torch"),
+    "another task": ("task", "regression", "task: expected one of classification, detection, found 'regression'"),
+    "another framework": ("framework", "tf", "framework: expected one of torch, mxnet, found 'tf'"),
+    "a framework as list": ("framework", ["torch"], "framework: expected one of torch"),
+    "a framework for another task": ("framework", "mxnet", "framework: expected torch for classification"),
+    "a task for another framework": ("task", "detection", "framework: expected mxnet for detection, found 'torch'"),
+    "weights of another framework": ("weights", "m.params", "weights: expected the name of a .safetensors file"),
     "weights elsewhere": ("weights", "../w.safetensors", "weights: .*the part '..'"),
     "absolute weights": ("weights", "/w.safetensors", "weights: .*the part ''"),
     "pickled weights": ("weights", "model.pt", "weights: expected the name of a .safetensors file, found 'model.pt'"),

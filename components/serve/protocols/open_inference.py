@@ -9,7 +9,8 @@ A model here takes one input, ``images``, in one of two datatypes:
 * ``BYTES [N]``: JPEG, PNG or PNM files, in JSON as base64 texts, or binary (each behind its length, 4 bytes little
   endian).
 
-Its outputs are those of its runtime; a classifier's are ``probabilities FP32 [N, classes]`` and ``class INT64 [N]``.
+Its outputs are those of its runtime; a classifier's are ``probabilities FP32 [N, classes]`` and ``class INT64 [N]``, a
+detector's ``detections FP32 [N, n, 6]``, padded with -1.
 """
 
 from __future__ import annotations

@@ -19,6 +19,9 @@ application/json (also no Accept)     the model's document: ``{"predictions": [{
 application/json; format=bare         the classes alone, ``[[25]]``: one row an image
 application/x-npy                     the model's first output, float32 ``(N, …)``
 ====================================  =================================================================
+
+A detector's document, ``{"predictions": [{"detections": […]}]}``, is ``format=full``. Unless asked for it, a detector
+answers as Clarify wants it: ``[[[class, score, x1, y1, x2, y2], …], …]``, a list an image.
 """
 
 from __future__ import annotations
@@ -68,7 +71,7 @@ def answer(outputs: NDArray[np.float32], runtime: Runtime, accept: media.MediaTy
     """
     if accept.name == media.NPY:
         return npy.write(outputs), media.NPY
-    form = accept.parameters.get("format", "full")
+    form = accept.parameters.get("format", runtime.form)
     if form == "full":
         return orjson.dumps(runtime.document(outputs)), media.JSON
     if form == "bare":

@@ -22,9 +22,15 @@ class Runtime(Protocol):
     """A loaded model that takes images.
 
     ``predict`` is called by one thread at a time; everything else by any, at any time.
+
+    Attributes:
+        platform: The library that it runs on.
+        form: What JSON holds unless a client asks for another: ``full`` (``document``) or ``bare``.
+        outputs: What Open Inference Protocol calls the outputs.
     """
 
     platform: str
+    form: str
     outputs: tuple[Tensor, ...]
 
     def prepare(self, image: Pixels) -> Pixels:

@@ -19,6 +19,8 @@ class Labelled:
         top: How many of the best classes an answer lists.
     """
 
+    form = "full"
+
     def __init__(self, labels: Sequence[str], top: int = 5) -> None:
         self.labels = list(labels)
         self.top = min(top, len(self.labels))
