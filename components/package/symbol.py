@@ -142,8 +142,9 @@ def _reference(entry: Any, nodes: list[Node], where: str) -> tuple[int, int]:
         raise WeightsError(f"{_WHAT}: {short(where)}: expected one of the {len(nodes)} nodes before, found {index}")
     if not 0 <= output < outputs(nodes[index].operator, nodes[index].attributes):
         raise WeightsError(f"{_WHAT}: {short(where)}: expected an output of {nodes[index].operator}, found {output}")
-    if version not in ([], [0], [1]):
-        raise WeightsError(f"{_WHAT}: {short(where)}: expected version 0 or 1, found {short(version[0])}")
+    # How often the network was hybridized before its export, as it seems; it changes nothing.
+    if version and not 0 <= version[0] <= _LARGEST:
+        raise WeightsError(f"{_WHAT}: {short(where)}: expected a version up to {_LARGEST:,}, found {short(version[0])}")
     return index, output
 
 
