@@ -22,6 +22,9 @@ stage.input("monitor_attacked", "results of monitor check on attacked traffic", 
 stage.input("adversarial", "folder that adversarial wrote", kind="Dataset", optional=True)
 stage.input("attack_metrics", "metrics of the attack", kind="Metrics", optional=True)
 stage.input("explanations", "folder that fullgrad wrote", optional=True)
+stage.input("scenes", "folder of scenes that a detector was trained on", kind="Dataset", optional=True)
+stage.input("curves", "precision over recall that fine_tune.detector wrote", optional=True)
+stage.input("clarify", "results folder that clarify wrote", optional=True)
 stage.output("page", "HTML", "the page, one file")
 
 INPUTS = tuple(name for name, declared in stage.declared.items() if declared.role == "input")

@@ -101,13 +101,21 @@ class Figures:
 
 @dataclass(frozen=True)
 class Columns:
-    """Blocks side by side where there is room, one below the other where there is not."""
+    """Blocks side by side where there is room, one below the other where there is not.
+
+    Attributes:
+        blocks: In order.
+        width: Of a column at least, in pixels, for blocks that are small; 0 for tables and large charts.
+    """
 
     blocks: Sequence[Block]
+    width: int = 0
 
     def render(self) -> Markup:
         """Returns a grid."""
-        return tag("div", join(tag("div", block.render()) for block in self.blocks), class_="columns")
+        small = f"--width: {int(self.width)}px" if self.width else None
+        cells = join(tag("div", block.render()) for block in self.blocks)
+        return tag("div", cells, class_="grid" if small else "columns", style=small)
 
 
 @dataclass(frozen=True)

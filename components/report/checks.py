@@ -12,6 +12,7 @@ from components.package import folders
 from components.package.archive import Limits, Manifest
 from components.package.manifest import File, hashed
 from components.report import agreements, wording
+from components.report.detection import judging, proving
 from components.report.inputs import Inputs
 from components.report.lineage import Check, visible_digest
 from components.report.matrix import Matrix
@@ -29,6 +30,8 @@ def checks(inputs: Inputs) -> Iterator[Check]:
         if inputs.model_folder is not None:
             yield _packed(inputs.package.manifest, inputs.model_folder)
     yield from agreements.checks(inputs)
+    yield from judging.checks(inputs)
+    yield from proving.checks(inputs)
 
 
 def _data(inputs: Inputs) -> Iterator[Check]:

@@ -1,8 +1,7 @@
 """The stage ``report`` as KFP container components.
 
-The program takes any subset of the inputs. A component takes all of its own: whether an optional *artifact* is present
-is a question that KFP's backend answers wrongly up to 2.17.0 (kubeflow/pipelines#14175), and a page that silently lacks
-sections is worse than one that cannot be asked for. So there is one for each use.
+The program takes any subset of the inputs. A component takes all of its own, so there is one for each use: whether an
+optional *artifact* is present is a question that KFP's backend answers wrongly up to 2.17.0 (kubeflow/pipelines#14175).
 """
 
 from typing import Any
@@ -11,6 +10,9 @@ from kfp import dsl
 from kfp.dsl import HTML, Artifact, ClassificationMetrics, Dataset, Input, Metrics, Model, Output
 
 from components.artifacts import image
+from components.report.detection.component import report_detection
+
+__all__ = ["incident", "report", "report_detection", "report_unexplained"]
 
 
 def _spec(given: dict[str, Any]) -> dsl.ContainerSpec:

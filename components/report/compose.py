@@ -8,19 +8,24 @@ from components.report import metrics as flat
 from components.report import story, wording
 from components.report.blocks import Block, Figure, Figures, Heading, Story
 from components.report.checks import checks
+from components.report.detection.story import threshold
 from components.report.inputs import Inputs
 from components.report.lineage import Check, Checks, Lineage, Link
 from components.report.page import Page, Section
 from components.report.sections import (
     archive,
     attack,
+    boxes,
     captured,
     classes,
     confusion,
     data,
+    detector,
     flagged,
     monitor,
+    precision,
     saliency,
+    scenes,
     traffic,
     training,
 )
@@ -48,6 +53,10 @@ def _story(inputs: Inputs) -> Iterator[Section]:
         yield attack.section(inputs.adversarial, inputs.attack_metrics)
     if inputs.explanations is not None:
         yield saliency.section(inputs.explanations)
+    if inputs.clarify is not None:
+        yield boxes.section(inputs.clarify)
+    if inputs.curves is not None:
+        yield precision.section(inputs.curves, threshold(inputs))
     if (power := monitor.power(clean, attacked)) is not None:
         yield power
 
@@ -56,8 +65,10 @@ def _sections(inputs: Inputs) -> Iterator[Section]:
     """Yields the sections of what was there before."""
     if inputs.dataset is not None:
         yield data.section(inputs.dataset)
+    if inputs.scenes is not None:
+        yield scenes.section(inputs.scenes)
     if inputs.model is not None or inputs.training is not None:
-        yield training.section(inputs.model, inputs.training)
+        yield training.section(inputs.model, inputs.training, inputs.curves is not None)
     if inputs.confusion is not None:
         yield confusion.section(inputs.confusion)
     if inputs.package is not None:
@@ -97,6 +108,7 @@ def _figures(inputs: Inputs, found: list[Check]) -> Iterator[Figure]:
     """Yields the few numbers that a reader wants first."""
     if inputs.training is not None:
         yield from _chosen(inputs.training, {"test_accuracy": "Test accuracy"}, training.proofs(inputs.training))
+        yield from (figure for name in detector.KEYS if (figure := detector.key(inputs.training, name)) is not None)
     elif inputs.confusion is not None:
         right, total = inputs.confusion.right, inputs.confusion.total
         proof = f"{wording.count(right)} of {wording.count(total)} images"
@@ -108,6 +120,10 @@ def _figures(inputs: Inputs, found: list[Check]) -> Iterator[Figure]:
     if inputs.captured is not None:
         proof = f"{wording.count(len(inputs.captured.classes))} predicted classes"
         yield Figure("Captured records", wording.count(inputs.captured.events), proof=proof)
+    if inputs.curves is not None and inputs.curves.objects:
+        yield precision.figure(inputs.curves, threshold(inputs))
+    if inputs.clarify is not None:
+        yield from boxes.figures(inputs.clarify)
     if inputs.dataset is not None:
         proof = f"{wording.count(len({row.class_id for row in inputs.dataset.rows}))} classes"
         yield Figure("Images in the dataset", wording.count(len(inputs.dataset.rows)), proof=proof)
@@ -126,6 +142,8 @@ def _chosen(metrics: flat.Metrics, names: dict[str, str], proofs: dict[str, str]
 def _links(inputs: Inputs) -> Iterator[Link]:
     if inputs.dataset is not None:
         yield data.link(inputs.dataset)
+    elif inputs.scenes is not None:
+        yield scenes.link(inputs.scenes)
     elif inputs.model is not None:
         yield Link("Dataset", inputs.model.data["name"], inputs.model.data["digest"])
     if inputs.model is not None:
@@ -143,3 +161,5 @@ def _links(inputs: Inputs) -> Iterator[Link]:
     yield from (monitor.link(name, window) for name, window in windows.items() if window is inputs.monitor_attacked)
     if inputs.explanations is not None:
         yield saliency.link(inputs.explanations)
+    if inputs.clarify is not None:
+        yield boxes.link(inputs.clarify)

@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 
 from components.errors import InputError
 from components.report.changes import Change, change
+from components.report.inside import read_inside
 from components.report.verdicts import read_json
 
 INDEX = "index.parquet"
@@ -139,13 +140,7 @@ class Explanations:
         name = row.files.get(what)
         if name is None:
             return None
-        path = self.folder / name
-        inside = not Path(name).is_absolute() and ".." not in Path(name).parts and "\0" not in name
-        links = any(p.is_symlink() for p in (path, *path.parents[: len(Path(name).parts) - 1])) if inside else True
-        if links or not path.is_file():
-            raise InputError(f"expected a plain file inside the folder, found {name[:80]!r}")
-        with path.open("rb") as file:
-            return file.read(_BYTES + 1)
+        return read_inside(self.folder, name, _BYTES)
 
 
 def read(folder: Path) -> Explanations:

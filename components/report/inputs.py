@@ -13,9 +13,12 @@ from components.report import metrics as flat
 if TYPE_CHECKING:
     from components.capture.records import Records
     from components.data.dataset import Dataset
+    from components.data.scenes.dataset import Scenes
     from components.package.archive import Package
     from components.package.description import ModelDescription
     from components.report.attacks import Attack
+    from components.report.detection.clarified import Clarified
+    from components.report.detection.curves import Curves
     from components.report.explanations import Explanations
     from components.report.matrix import Matrix
     from components.report.windows import Baseline, Window
@@ -40,6 +43,9 @@ class Inputs:
         adversarial: The attacked images.
         attack_metrics: Metrics of the attack.
         explanations: Of flagged records.
+        scenes: What a detector was trained and tested on.
+        curves: How well it finds things.
+        clarify: What made some of its boxes.
     """
 
     dataset: Dataset | None = None
@@ -56,6 +62,9 @@ class Inputs:
     adversarial: Attack | None = None
     attack_metrics: flat.Metrics | None = None
     explanations: Explanations | None = None
+    scenes: Scenes | None = None
+    curves: Curves | None = None
+    clarify: Clarified | None = None
 
 
 def read(paths: Mapping[str, Path | None]) -> Inputs:
@@ -82,6 +91,9 @@ def read(paths: Mapping[str, Path | None]) -> Inputs:
         "adversarial": _attack,
         "attack_metrics": lambda path: flat.read(path, "attack_metrics"),
         "explanations": _explanations,
+        "scenes": _scenes,
+        "curves": _curves,
+        "clarify": _clarify,
     }
     given = {"package" if name == "archive" else name: path for name, path in paths.items() if path is not None}
     found = {name: _named(name, readers[name], path) for name, path in given.items()}
@@ -152,3 +164,21 @@ def _explanations(path: Path) -> Explanations:
     from components.report import explanations
 
     return explanations.read(path)
+
+
+def _scenes(path: Path) -> Scenes:
+    from components.data.scenes.dataset import read as read_scenes
+
+    return read_scenes(path)
+
+
+def _curves(path: Path) -> Curves:
+    from components.report.detection import curves
+
+    return curves.read(path)
+
+
+def _clarify(path: Path) -> Clarified:
+    from components.report.detection import analysis
+
+    return analysis.read(path)

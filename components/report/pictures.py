@@ -76,12 +76,14 @@ class Strip:
         notes: More on it, in a line.
         pictures: The views; of five, a phone shows three and two.
         code: An identifier, in a fixed-width font.
+        width: Of a view at least, in pixels, and as many side by side as fit; 0 sets them all into one row.
     """
 
     title: str
     notes: str
     pictures: Sequence[Picture | NoPicture]
     code: str = ""
+    width: int = 0
 
     def render(self) -> Markup:
         """Returns ``<article>``."""
@@ -91,8 +93,10 @@ class Strip:
             tag("p", short(self.notes, 240), class_="proof") if self.notes else None,
             tag("code", short(self.code, NAME)) if self.code else None,
         )
-        views = tag("div", join(picture.render() for picture in self.pictures), class_=f"views of-{len(self.pictures)}")
-        return tag("article", head, views, class_="strip")
+        cells = join(picture.render() for picture in self.pictures)
+        views = tag("div", cells, class_=f"views of-{len(self.pictures)}")
+        grid = PictureGrid(self.pictures, self.width).render() if self.width else views
+        return tag("article", head, grid, class_="strip")
 
 
 def _figure(content: Markup, caption: Sequence[str]) -> Markup:

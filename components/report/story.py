@@ -8,6 +8,7 @@ from statistics import median
 from components.report import wording
 from components.report.attacks import LEVELS, Attack
 from components.report.blocks import Step
+from components.report.detection import story as detection
 from components.report.explanations import Explanations
 from components.report.inputs import Inputs
 from components.report.sections import attack as attack_section
@@ -20,10 +21,10 @@ _NAMES = {"width_drift", "height_drift"}
 
 
 def finding(inputs: Inputs) -> str:
-    """Returns what a reader is to know if they read one sentence; empty where no window was checked."""
+    """Returns what a reader is to know if they read one sentence; empty where nothing was found out."""
     window, clean = inputs.monitor_attacked, inputs.monitor_clean
     if window is None:
-        return "" if clean is None else _checked("The traffic was checked", clean)
+        return detection.finding(inputs) if clean is None else _checked("The traffic was checked", clean)
     if not window.violated:
         what = "the attack" if inputs.adversarial is not None else "anything"
         return f"The monitor did not report {what}: {_quiet(window)}."
@@ -38,6 +39,7 @@ def finding(inputs: Inputs) -> str:
 
 def steps(inputs: Inputs) -> Iterator[Step]:
     """Yields what happened, in order, as far as the artifacts tell it."""
+    yield from detection.steps(inputs)
     yield from _model(inputs)
     if inputs.monitor_clean is not None:
         yield _window("Clean traffic", inputs.monitor_clean, "The monitor")

@@ -15,6 +15,11 @@ def count(n: int) -> str:
     return f"{n:,}"
 
 
+def many(n: int, one: str, more: str) -> str:
+    """Returns ``1 box`` or ``1,234 boxes``."""
+    return f"{count(n)} {one if n == 1 else more}"
+
+
 def percent(share: float, digits: int = 1) -> str:
     """Returns a share in [0, 1] as ``97.8 %``; only a whole is rounded to 100 %, and only nothing to 0 %."""
     if not math.isfinite(share):

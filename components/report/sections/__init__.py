@@ -10,5 +10,9 @@
 ``monitor``    what the monitor found by every rule, and what it would have seen
 ``classes``    how often each class was predicted, before and during
 ``attack``     how often an attack succeeded, by which changes, and what accuracy it leaves
+``scenes``     a dataset for detectors: counts, and pictures with their boxes
+``detector``   the key numbers of a detector's training
+``precision``  its precision over recall, class by class
+``boxes``      what made each of its boxes: heat maps, and the numbers behind them in ``box_table``
 ``saliency``   whether the saliency left the sign, and whether the maps add up
 """

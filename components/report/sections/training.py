@@ -17,16 +17,24 @@ from components.report.blocks import Block, Columns, Figures, Table
 from components.report.charts import LineChart
 from components.report.lineage import Link
 from components.report.page import Section
+from components.report.sections import detector
 
 _EPOCHS = 2_000
 
 
-def section(model: ModelDescription | None, metrics: flat.Metrics | None) -> Section:
-    """Returns the section on a model, on the metrics of its training, or on both."""
+def section(model: ModelDescription | None, metrics: flat.Metrics | None, curves: bool = False) -> Section:
+    """Returns the section on a model, on the metrics of its training, or on both.
+
+    Args:
+        model: Its description.
+        metrics: Of its training.
+        curves: Whether the page has a detector's curves, with the average precision of each class.
+    """
     blocks: list[Block] = []
     if metrics is not None:
         found = proofs(metrics)
-        blocks.append(Figures(flat.figures(metrics, found, skip=("test_images",) if found else ())))
+        judged = flat.figures(metrics, found, skip=("test_images",) if found else ())
+        blocks.append(Figures(detector.figures(metrics, not curves) if detector.detects(metrics) else judged))
     if model is not None:
         charts = _charts(model.training)
         blocks += [Columns(charts)] if charts else []
@@ -64,6 +72,9 @@ def _charts(training: Mapping[str, Any]) -> list[Block]:
     if accuracy := _series(training.get("validation_accuracy")):
         shares = all(0 <= value <= 1 for value in accuracy)
         charts.append(LineChart("Validation accuracy", accuracy, percent=shares, mark="max"))
+    if precision := _series(training.get("validation_map50")):
+        shares = all(0 <= value <= 1 for value in precision)
+        charts.append(LineChart("Validation mAP50", precision, percent=shares, mark="max"))
     return charts
 
 

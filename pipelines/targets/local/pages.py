@@ -1,4 +1,6 @@
-"""Names under which a person finds what a run made: its pages, ending in ``.html``, and the newest run, ``latest``.
+"""Names under which a person finds what a run made: its pages, ending in ``.html``, and the newest runs.
+
+``latest`` is the newest run, ``<pipeline>-latest`` the newest of a pipeline.
 
 KFP names an artifact's file after the output alone (``page``), which no browser takes for HTML.
 """
@@ -25,12 +27,13 @@ def of(result: Result) -> Iterator[tuple[Path, Path]]:
 
 
 def publish(result: Result) -> None:
-    """Links the pages into the run's folder, and ``latest`` beside it to the run."""
+    """Links the pages into the run's folder, and beside it, under the names of the newest runs, the run."""
     for shown, page in of(result):
         with replacing(shown) as path:
             try:
                 os.link(page, path)
             except OSError:  # another file system, or one without hard links
                 shutil.copyfile(page, path)
-    with replacing(result.folder.parent / LATEST) as link:
-        link.symlink_to(result.folder.name, target_is_directory=True)
+    for name in (LATEST, f"{result.pipeline}-{LATEST}"):
+        with replacing(result.folder.parent / name) as link:
+            link.symlink_to(result.folder.name, target_is_directory=True)

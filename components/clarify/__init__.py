@@ -1,0 +1,1 @@
+"""Which parts of a picture raised or lowered each detection: Shapley values of segments, with their errors."""
