@@ -54,7 +54,7 @@ def test_jpeg_changes_the_pixels_a_little_only():
 def test_requests_are_in_flight_together_and_not_more_than_were_allowed():
     toy = Toy(PARTS)
     slow = toy.predict
-    toy.predict = lambda batch: (time.sleep(0.03), slow(batch))[1]  # type: ignore[method-assign]
+    toy.predict = lambda batch: (time.sleep(0.15), slow(batch))[1]  # type: ignore[method-assign]
     with served(Endpoint(toy)) as endpoint:
         found, _ = asked(endpoint, np.split(PICTURES, 20), in_flight=3)
     assert endpoint.most_together == 3

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import pytest
 from detection_artifacts import Detection, changed, make_detection
+from hostile_texts import HOSTILE
 from page_reading import Read, read_page
-from test_page import HOSTILE
 
 from components.errors import DatasetError, InputError
 from components.report import compose, inputs

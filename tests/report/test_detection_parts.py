@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from detection_artifacts import LABELS, curves
+from hostile_texts import HOSTILE
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from page_reading import read_page
-from test_page import HOSTILE
 
 from components.data.scenes.dataset import Objects
 from components.fine_tune.detector import evaluation, matching

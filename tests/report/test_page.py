@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 
 import pytest
+from hostile_texts import HOSTILE
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from page_reading import read_page
@@ -45,24 +46,6 @@ from components.report.page import Page, Section
 from components.report.tables import Lines
 
 PNG = picture(1)
-HOSTILE = [
-    "<script>alert(1)</script>",
-    '"><img src=x onerror=alert(1)>',
-    "' onmouseover='alert(1)",
-    "javascript:alert(1)",
-    "</style><script>alert(1)</script>",
-    "</title></svg><iframe src=https://example.com>",
-    '=cmd|"/c calc"!A1',
-    "Stop \u202egnp.exe",
-    "zero\u200bwidth \ufeff and \u2066isolated",
-    "a\x00b\x1b[31m\x7f",
-    "&lt;b&gt; &amp &#60;",
-    "<!-- <![CDATA[ ]]>",
-    "line\nbreak\r\nand\ttab",
-    "\ud800 lone",
-    "x" * 10_000,
-    "Zufahrt für Anlieger frei 禁止進入 🛑",
-]
 
 # A block for each way that a text can come into a page.
 BLOCKS: dict[str, Callable[[str], Block]] = {
