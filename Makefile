@@ -2,7 +2,10 @@
 SHELL := /bin/bash
 PYTHON ?= python3.11
 DEV := .venvs/dev/bin/python
-TEST := tests/run.py -q --durations=5
+# Two suites' files at a time; numeric libraries that each take all cores would only stand in each other's way.
+WORKERS ?= 2
+test: export OMP_NUM_THREADS = 1
+TEST = tests/run.py -q -n $(WORKERS) --dist loadfile --durations=5
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint goldens bench lock clean spotless environments tools FORCE
@@ -10,14 +13,17 @@ TEST := tests/run.py -q --durations=5
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-demo: .venvs/dev .venvs/analysis .venvs/torch ## train, serve, monitor, attack and explain a traffic sign classifier on this machine
+demo: .venvs/dev .venvs/analysis .venvs/torch .venvs/detector ## both stories on this machine: a classifier attacked, a detector explained
 	@$(DEV) -m pipelines run traffic_signs $(ARGS)
+	@$(DEV) -m pipelines run detection
 
 test: environments tools ## all tests, each image's stages in that image's environment
 	$(DEV) $(TEST) tests/pipelines tests/house
-	.venvs/analysis/bin/python $(TEST) tests/artifacts tests/images tests/signs tests/data tests/scenes tests/package tests/storage tests/capture tests/report tests/monitor
-	.venvs/torch/bin/python $(TEST) tests/data/test_torchvision.py tests/fine_tune tests/serve tests/adversarial tests/fullgrad tests/tensors tests/report/test_explanations.py
-	.venvs/detector/bin/python $(TEST) tests/detector
+	.venvs/kubernetes/bin/python $(TEST) tests/kubernetes
+	.venvs/analysis/bin/python $(TEST) tests/artifacts tests/images tests/signs tests/data tests/scenes tests/package tests/storage tests/capture tests/report tests/monitor tests/clarify
+	.venvs/torch/bin/python $(TEST) tests/data/test_torchvision.py tests/fine_tune tests/serve tests/adversarial tests/fullgrad tests/tensors tests/report/test_explanations.py tests/clarify/test_packages.py
+	.venvs/detector/bin/python $(TEST) tests/detector tests/report/test_detection_formats.py
+	.venvs/detector/bin/python $(TEST) -m 'not slow' tests/clarify
 
 lint: .venvs/dev ## ruff (rules and format), mypy --strict on components/ and pipelines/
 	.venvs/dev/bin/ruff check .
@@ -25,7 +31,7 @@ lint: .venvs/dev ## ruff (rules and format), mypy --strict on components/ and pi
 	.venvs/dev/bin/mypy
 
 goldens: .venvs/dev .venvs/analysis ## compile every pipeline into manifests/pipelines/, and the picture of the README (tests only compare)
-	$(DEV) -m pipelines compile
+	$(DEV) -m pipelines compile --target all
 	.venvs/analysis/bin/python -m components.data.signs --sheet components/data/signs/contact_sheet.png --side 104 --columns 11
 
 bench: environments .venvs/bench-fullgrad ## measure the server beside LitServe and MLServer, capture's cost, FullGrad's speed
@@ -35,7 +41,7 @@ bench: environments .venvs/bench-fullgrad ## measure the server beside LitServe 
 lock: ## renew the lock files from requirements*.in (needs uv)
 	bash images/lock.sh
 
-environments: .venvs/dev .venvs/analysis .venvs/torch .venvs/detector .venvs/testing
+environments: .venvs/dev .venvs/analysis .venvs/torch .venvs/detector .venvs/testing .venvs/kubernetes
 
 .venvs/%: FORCE
 	@$(PYTHON) images/environment.py $* $@

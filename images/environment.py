@@ -24,6 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LOCKS = {
     "dev": ROOT / "requirements-dev.txt",
     "testing": ROOT / "tests" / "requirements.txt",
+    "kubernetes": ROOT / "tests" / "kubernetes" / "requirements.txt",
     "moto": ROOT / "tests" / "moto" / "requirements.txt",
     **{
         f"bench-{name}": ROOT / "tests" / "bench" / f"requirements-{name}.txt"

@@ -18,11 +18,14 @@ from pathlib import Path
 from components.artifacts import replacing
 from components.errors import RoadworthyError
 from pipelines import parameters, placement, registry
-from pipelines.targets import ir, kfp, parse
+from pipelines.targets import argo, ir, kfp, parse
 from pipelines.targets.local import backends, executor, records, view
 from pipelines.targets.local.processes import Stop
 
-GOLDENS = Path("manifests/pipelines/kfp")
+GOLDENS = Path("manifests/pipelines")
+TARGETS = ("kfp", "argo")
+MADE = "made by `roadworthy compile`"
+"""In the head of every file of ours: others, whatever their names, are left alone."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -42,10 +45,14 @@ def _parser() -> argparse.ArgumentParser:
     listing = commands.add_parser("list", help="the pipelines there are")
     listing.set_defaults(work=_list)
 
-    compiling = commands.add_parser("compile", help="write pipelines as KFP's IR, to upload")
+    compiling = commands.add_parser("compile", help="write pipelines as KFP's IR, to upload, or for Argo")
     compiling.add_argument("names", nargs="*", metavar="NAME", help="pipelines, or module:function (default: all)")
-    compiling.add_argument("--target", choices=["kfp"], default="kfp", help="(default: kfp)")
-    compiling.add_argument("--output", type=Path, default=GOLDENS, help=f"folder to write to (default: {GOLDENS})")
+    compiling.add_argument("--target", choices=[*TARGETS, "all"], default="kfp", help="(default: kfp)")
+    compiling.add_argument(
+        "--output",
+        type=Path,
+        help=f"folder to write to; with --target all, to its folders {', '.join(TARGETS)} (default: {GOLDENS}/TARGET)",
+    )
     compiling.add_argument("--profile", default="cpu", help="where the steps run that gain by a GPU (default: cpu)")
     compiling.add_argument("--profiles", type=Path, metavar="FILE", help="more profiles, YAML")
     compiling.add_argument("--check", action="store_true", help="write nothing; fail if the folder would change")
@@ -77,29 +84,50 @@ def _list(args: argparse.Namespace) -> int:
 
 def _compile(args: argparse.Namespace) -> int:
     known, profile = registry.entries(), placement.choose(args.profile, args.profiles)
-    wanted = {}
+    targets = TARGETS if args.target == "all" else (args.target,)
+    wanted: dict[str, dict[str, str]] = {target: {} for target in targets}
     for name in args.names or known:
-        content, pipeline = kfp.checked(registry.find(name, known), profile)
-        wanted[f"{pipeline.name}.yaml"] = kfp.text(content)
-    found = {name: _read(args.output / name) for name in wanted}
-    if not args.names:
-        found |= {path.name: _read(path) for path in args.output.glob("*.yaml")}
+        content = kfp.compiled(registry.find(name, known), profile)
+        for target in targets:
+            text = _written(content, target)
+            wanted[target][f"{content[0]['pipelineInfo']['name']}.yaml"] = text
+    stale = 0
+    for target, files in wanted.items():
+        folder = GOLDENS / target if args.output is None else args.output
+        if args.output and args.target == "all":
+            folder /= target
+        stale += _brought_up(folder, files, whole=not args.names, check=args.check)
+    return int(args.check and stale > 0)
+
+
+def _written(content: kfp.Documents, target: str) -> str:
+    if target == "argo":
+        return argo.text(argo.compiled(content))
+    parse.parse(content, content[0]["pipelineInfo"]["name"])  # what no target could run is refused
+    return kfp.text(content)
+
+
+def _brought_up(folder: Path, wanted: dict[str, str], *, whole: bool, check: bool) -> int:
+    """Writes what changed, or says what would (``check``); a whole folder loses what no pipeline made."""
+    found = {name: _read(folder / name) for name in wanted}
+    if whole:
+        found |= {path.name: text for path in folder.glob("*.yaml") if MADE in (text := _read(path) or "")[:200]}
     changed = {name for name in {*found, *wanted} if found.get(name) != wanted.get(name)}
     for name in sorted(changed):
-        if args.check:
+        if check:
             sys.stdout.write(_difference(name, found.get(name), wanted.get(name)))
         elif name in wanted:
-            with replacing(args.output / name) as path:
+            with replacing(folder / name) as path:
                 path.write_text(wanted[name], encoding="utf-8")
-            print(f"wrote {args.output / name}")
+            print(f"wrote {folder / name}")
         else:
-            (args.output / name).unlink()
-            print(f"removed {args.output / name}: no such pipeline any more")
-    if args.check and changed:
-        print(f"roadworthy compile: expected {args.output} to be up to date, found {len(changed)} files that are not")
+            (folder / name).unlink()
+            print(f"removed {folder / name}: no such pipeline any more")
+    if check and changed:
+        print(f"roadworthy compile: expected {folder} to be up to date, found {len(changed)} files that are not")
     elif not changed:
-        print(f"{args.output}: {len(wanted)} pipelines, all up to date")
-    return int(args.check and bool(changed))
+        print(f"{folder}: {len(wanted)} pipelines, all up to date")
+    return len(changed)
 
 
 def _read(path: Path) -> str | None:

@@ -182,3 +182,12 @@ def test_two_runs_in_one_second_have_two_folders(run):
     folders = {run(probes.if_param).folder for _ in range(3)}
     assert len(folders) == 3
     assert os.path.commonpath(folders) == str(next(iter(folders)).parent)
+
+
+def test_compile_removes_what_no_pipeline_makes_any_more_and_nothing_of_anyone_elses(tmp_path: Path) -> None:
+    gone, foreign = tmp_path / "gone.yaml", tmp_path / "foreign.yaml"
+    gone.write_text("# gone: made by `roadworthy compile`, not by hand.\na: 1\n")
+    foreign.write_text("kind: ConfigMap\n")
+    assert cli.main(["compile", "--output", str(tmp_path)]) == 0
+    assert not gone.exists()
+    assert foreign.read_text() == "kind: ConfigMap\n"

@@ -71,6 +71,26 @@ def check(text: str) -> None:
         raise reader.unsupported()
 
 
+def tokens(text: str) -> list[tuple[str, str]]:
+    """Returns a condition's tokens, each with its kind: input (and its name), text, number, word or sign.
+
+    Raises:
+        UnsupportedError: There is something else in it.
+    """
+    return _Reader(text, {}).tokens
+
+
+def unescaped(text: str) -> str:
+    """Returns what the inside of a quoted text stands for; raises UnsupportedError for an unknown escape."""
+
+    def one(found: re.Match[str]) -> str:
+        if found[1] not in _ESCAPES:
+            raise UnsupportedError(f"expected a condition of comparisons, found an unknown escape in {text!r}")
+        return _ESCAPES[found[1]]
+
+    return re.sub(r"\\(.)", one, text, flags=re.DOTALL)
+
+
 class _Reader:
     """One pass over the tokens; where ``live`` is false the text is read but not evaluated (short circuit)."""
 
@@ -135,7 +155,7 @@ class _Reader:
         if kind == "word" and word in ("true", "false"):
             return word == "true"
         if kind == "text":
-            return self.unescaped(word[1:-1])
+            return unescaped(word[1:-1])
         if kind == "number":
             return float(word) if set(word) & set(".eE") else int(word)
         if kind == "input":
@@ -150,14 +170,6 @@ class _Reader:
     def expect(self, sign: str) -> None:
         if not self.accept(sign):
             raise self.unsupported()
-
-    def unescaped(self, text: str) -> str:
-        def one(found: re.Match[str]) -> str:
-            if found[1] not in _ESCAPES:
-                raise self.unsupported()
-            return _ESCAPES[found[1]]
-
-        return re.sub(r"\\(.)", one, text, flags=re.DOTALL)
 
     def parameter(self, name: str) -> Any:
         if self.parameters.get(name) is None:

@@ -85,7 +85,7 @@ class Values:
 
     def command(self, elements: Iterable[str]) -> list[str]:
         """Returns a command line with structs resolved and placeholders filled."""
-        return [text for element in elements for text in self._resolved(_struct(element))]
+        return [text for element in elements for text in self._resolved(struct(element))]
 
     def _resolved(self, element: Any) -> list[str]:
         if isinstance(element, str):
@@ -133,7 +133,7 @@ class Values:
 def check(elements: Iterable[str], component: ir.Component) -> None:
     """Raises UnsupportedError if ``Values`` could not fill the texts of a component's container."""
     for element in elements:
-        for text in _texts(_struct(element)):
+        for text in _texts(struct(element)):
             _each(text, lambda inner: _check_one(inner, component))
 
 
@@ -160,7 +160,7 @@ def _each(text: str, visit: Callable[[str], None]) -> None:
         visit(inner)
 
 
-def _struct(element: str) -> Any:
+def struct(element: str) -> Any:
     """Reads the JSON that the compiler writes for IfPresent and Concat; any other text is itself."""
     if not element.startswith(_STRUCTS):
         return element
