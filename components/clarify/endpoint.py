@@ -83,7 +83,7 @@ class EndpointPredictor:
     ) -> None:
         if content_type not in CONTENT_TYPES:
             raise InputError(f"expected a content type among {', '.join(CONTENT_TYPES)}, found {content_type[:60]!r}")
-        self.source = url
+        self._url = url
         self.spent = Spent()
         self._read = answers.detections if model_type == DETECTION else answers.probabilities
         self._type, self._side, self._bytes = content_type, side, request_bytes
@@ -95,6 +95,11 @@ class EndpointPredictor:
         self._client = client or Client(url, connections=in_flight)
         self._pool = ThreadPoolExecutor(in_flight, thread_name_prefix="predict")
         self._lock = threading.Lock()
+
+    @property
+    def source(self) -> str:
+        """The digest of the package that is served, where the endpoint tells it, else its address."""
+        return self._client.digest() or self._url
 
     def prepare(self, image: Pixels) -> Pixels:
         """Returns the picture, its longer side at most ``side`` pixels."""

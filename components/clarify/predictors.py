@@ -39,12 +39,14 @@ class Predictor(Protocol):
     """A model to be asked.
 
     Attributes:
-        source: What it is: the endpoint's address, or the package's digest.
         spent: What it took so far.
     """
 
-    source: str
     spent: Spent
+
+    @property
+    def source(self) -> str:
+        """What it is: the package's digest, or the address of an endpoint that does not tell it."""
 
     def prepare(self, image: Pixels) -> Pixels:
         """Returns a picture ``(H, W, 3)`` in the size in which it is to be masked and sent."""

@@ -8,6 +8,7 @@ itself is to blame for (4xx) is not tried again.
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -20,6 +21,7 @@ from components.errors import EndpointError
 AGAIN = (502, 503, 504)
 EVENT_ID = "X-Roadworthy-Event-Id"
 INFERENCE_ID = "X-Amzn-SageMaker-Inference-Id"
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 class Reply(NamedTuple):
@@ -113,6 +115,15 @@ class Client:
         return self._asked(
             lambda: self._pool.request("GET", self.url + "/v2/health/ready", retries=False).status == 200
         )
+
+    def digest(self) -> str:
+        """Returns the digest of the package that the endpoint serves, ``sha256:…``; empty where it does not tell."""
+        try:
+            found = self._pool.request("GET", self.url + "/ping", retries=False)
+            told = json.loads(found.data)["digest"]
+        except (urllib3.exceptions.HTTPError, ValueError, LookupError, TypeError):
+            return ""
+        return told if isinstance(told, str) and _DIGEST.fullmatch(told) else ""
 
     def _asked(self, ask: Callable[[], bool]) -> bool:
         try:

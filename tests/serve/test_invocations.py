@@ -56,8 +56,10 @@ def solid(red: int, *shape: int) -> Any:
     return pixels
 
 
-def test_ping_says_it_is_well(running: str) -> None:
-    assert HTTP.request("GET", running + "/ping").status == 200
+def test_ping_says_it_is_well_and_which_model_answers(running: str) -> None:
+    answer = HTTP.request("GET", running + "/ping")
+    assert answer.status == 200
+    assert answer.json() == {"ready": True, "model": "trivial", "digest": f"sha256:{0:064}"}
 
 
 @pytest.mark.parametrize(
