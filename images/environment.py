@@ -5,6 +5,9 @@ only: it runs before anything is installed.
 
 ``TORCH_INDEX_URL`` may name an index with CPU builds of torch; they are other files than the locked ones, so torch and
 torchvision are then taken from there by version, and CUDA's packages are left out. All else is checked by hash.
+
+``MXNET_BUILD=cu112`` takes MXNet's build for GPUs, locked beside the detector's lock file. It brings no CUDA: version
+11.2 and cuDNN 8 must be in the base image.
 """
 
 from __future__ import annotations
@@ -38,7 +41,8 @@ CUDA = ("nvidia-", "cuda-", "triton")
 def main(name: str, target: Path) -> None:
     """Brings ``target`` to what the lock file of ``name`` says; does nothing when it is there already."""
     lock, index = LOCKS.get(name, ROOT / "images" / name / "requirements.txt"), os.environ.get("TORCH_INDEX_URL", "")
-    wanted = hashlib.sha256(lock.read_bytes() + index.encode()).hexdigest()
+    text = locked(lock, os.environ.get("MXNET_BUILD", ""))
+    wanted = hashlib.sha256(text.encode() + index.encode()).hexdigest()
     stamp = target / ".made-from"
     if stamp.is_file() and stamp.read_text() == wanted:
         return
@@ -50,11 +54,23 @@ def main(name: str, target: Path) -> None:
     else:
         venv.create(target, with_pip=True, clear=True)
         python, where = target / "bin" / "python", []
-    install(python, lock.read_text(), index, where)
+    install(python, text, index, where)
     if name == "dev":  # the program `roadworthy`, over the source as it is edited
         pip(python, "--no-deps", "--no-build-isolation", "--editable", str(ROOT))
     stamp.write_text(wanted)
     print(f"{target}: ready after {time.monotonic() - started:.0f} s", flush=True)
+
+
+def locked(lock: Path, build: str) -> str:
+    """Returns the text of a lock file, MXNet in another build where one is asked for (``cu112``)."""
+    text = lock.read_text()
+    if not build or "mxnet==" not in text:
+        return text
+    other = lock.with_name(f"requirements-{build}.txt")
+    if not other.is_file():
+        known = ", ".join(p.stem.partition("-")[2] for p in lock.parent.glob("requirements-*.txt"))
+        sys.exit(f"MXNET_BUILD: expected a build among {known}, found {build!r}")
+    return re.sub(r"(?m)^mxnet==.*\n(?:    .*\n)*", lambda _: other.read_text(), text)
 
 
 def install(python: Path, lock: str, index: str, where: list[str]) -> None:
