@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def run(dataset: Path, out: Path, *more: str) -> subprocess.CompletedProcess[str]:
     paths = [f"--{name}={out / name}" for name in ("model", "metrics", "confusion")]
-    small = ["--side=32", "--batch-size=12", "--epochs=10", "--learning-rate=0.02", "--name=shapes"]
+    small = ["--side=32", "--batch-size=12", "--epochs=20", "--patience=20", "--learning-rate=0.02", "--name=shapes"]
     command = [sys.executable, "-m", "components.fine_tune", f"--dataset={dataset}", *paths, *small, *more]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
@@ -100,7 +100,9 @@ def test_pretrained_weights_are_taken_but_for_a_last_layer_of_another_size(
     other = classifier(5, (first / "model/model.safetensors").read_bytes()).state_dict()
     assert other["fc.weight"].shape == (5, 512)
     assert np.array_equal(other["conv1.weight"].numpy(), weights["conv1.weight"])
-    done = run(shapes, tmp_path, "--epochs=1", f"--pretrained={first / 'model/model.safetensors'}")
+    done = run(
+        shapes, tmp_path, "--epochs=1", "--learning-rate=0.002", f"--pretrained={first / 'model/model.safetensors'}"
+    )
     assert done.returncode == 0, done.stderr
     assert json.loads((tmp_path / "metrics").read_text())["test_accuracy"] >= 0.75
 
