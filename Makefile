@@ -34,9 +34,10 @@ goldens: .venvs/dev .venvs/analysis ## compile every pipeline into manifests/pip
 	$(DEV) -m pipelines compile --target all
 	.venvs/analysis/bin/python -m components.data.signs --sheet components/data/signs/contact_sheet.png --side 104 --columns 11
 
-bench: environments .venvs/bench-fullgrad ## measure the server beside LitServe and MLServer, capture's cost, FullGrad's speed
+bench: environments .venvs/bench-fullgrad .venvs/bench-shapley ## measure the server beside others, capture's cost, FullGrad's speed, Shapley values' errors
 	.venvs/torch/bin/python tests/bench/run.py
 	.venvs/bench-fullgrad/bin/python tests/bench/fullgrad_speed.py
+	.venvs/bench-shapley/bin/python tests/bench/shapley_accuracy.py
 
 lock: ## renew the lock files from requirements*.in (needs uv)
 	bash images/lock.sh
