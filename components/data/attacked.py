@@ -12,14 +12,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from components.data import dataset
+from components.data import dataset, tables
 from components.data.dataset import Dataset
-from components.data.index import MAX_ROWS, refuse
-from components.errors import DatasetError
+from components.data.index import refuse
 
 ATTACKS = "attacks.parquet"
 ORIGINALS = "originals"
@@ -63,12 +61,7 @@ class Attacked:
 
 def write(rows: Sequence[Attacked], folder: Path) -> None:
     """Writes ``attacks.parquet``, in the order of the source paths; the same rows give the same bytes."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    ordered = sorted(rows, key=lambda row: row.source_path)
-    columns = {field.name: [getattr(row, field.name) for row in ordered] for field in fields(Attacked)}
-    pq.write_table(pa.table(columns, schema=_schema()), folder / ATTACKS, compression="zstd", store_schema=False)
+    tables.write(sorted(rows, key=lambda row: row.source_path), Attacked, folder / ATTACKS)
 
 
 def read(folder: Path) -> list[Attacked]:
@@ -77,19 +70,7 @@ def read(folder: Path) -> list[Attacked]:
     Raises:
         DatasetError: There is none, it is no Parquet, or has other columns or more rows than a dataset may have.
     """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        with pq.ParquetFile(folder / ATTACKS) as file:
-            if not file.schema_arrow.equals(_schema()) or file.metadata.num_rows > MAX_ROWS:
-                names = ", ".join(f"{f.name} {f.type}" for f in file.schema_arrow)
-                wanted = ", ".join(field.name for field in fields(Attacked))
-                raise DatasetError(f"{ATTACKS}: expected the columns {wanted}, found {names[:500]}")
-            columns = file.read().to_pydict()
-    except (pa.ArrowException, OSError) as error:
-        raise DatasetError(f"{ATTACKS}: expected Parquet, found {type(error).__name__}: {error}") from None
-    return [Attacked(*values) for values in zip(*columns.values(), strict=True)]
+    return tables.read(folder / ATTACKS, Attacked)
 
 
 def verify(folder: Path) -> tuple[Dataset, Dataset, list[Attacked]]:
@@ -111,10 +92,3 @@ def verify(folder: Path) -> tuple[Dataset, Dataset, list[Attacked]]:
     found += [f"{path}: expected an image and a row of {ATTACKS}, found one of them" for path in sorted(images ^ told)]
     refuse(found, str(folder))
     return attacked, originals, rows
-
-
-def _schema() -> Any:
-    import pyarrow as pa
-
-    types = {"int": pa.int32(), "str": pa.string(), "float": pa.float64(), "bool": pa.bool_()}
-    return pa.schema([pa.field(f.name, types[str(f.type)], nullable=False) for f in fields(Attacked)])

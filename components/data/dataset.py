@@ -14,9 +14,7 @@ The digest in ``dataset.json`` is the content's identity (``index.digest``): a m
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -25,13 +23,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from components.data.index import ABOUT, FORMAT, INDEX, SPLITS, Row, counts, digest, problems, read_index, refuse
+from components.data import folders, tables
+from components.data.index import ABOUT, FORMAT, INDEX, SPLITS, Row, counts, digest, problems, refuse
 from components.data.writer import DatasetWriter
 from components.errors import DatasetError
 
 __all__ = ["Dataset", "DatasetWriter", "Split", "read", "verify"]
-
-_MAX_ABOUT = 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -77,7 +74,7 @@ class Split:
         Raises:
             DatasetError: The file is missing, or its bytes are not those that the index names.
         """
-        return _read_image(self.folder, self.rows[i])
+        return folders.read_checked(self.folder, self.rows[i].path, self.rows[i].sha256)
 
 
 @dataclass(frozen=True)
@@ -109,7 +106,7 @@ class Dataset:
 
     def read_bytes(self, row: Row) -> bytes:
         """Returns the encoded image of a row; errors as in ``Split.read_bytes``."""
-        return _read_image(self.folder, row)
+        return folders.read_checked(self.folder, row.path, row.sha256)
 
     def split(self, name: str) -> Split:
         """Returns one split; it may be empty.
@@ -131,7 +128,7 @@ def read(folder: Path) -> Dataset:
     about = _read_about(folder / ABOUT)
     if not (folder / INDEX).is_file():
         raise DatasetError(f"{folder}: expected {INDEX}, found none")
-    rows = sorted(read_index(folder / INDEX), key=lambda row: row.path)
+    rows = sorted(tables.read(folder / INDEX, Row), key=lambda row: row.path)
     found = [*problems(rows, about["labels"])]
     if about["counts"] != counts(rows):
         found.append(f"{ABOUT}: expected the counts {counts(rows)}, found {about['counts']}")
@@ -153,45 +150,24 @@ def verify(folder: Path, beside: Collection[str] = ()) -> Dataset:
         DatasetError: Says all that differs: what ``read`` refuses, or missing, extra and changed files.
     """
     dataset = read(folder)
-    sha256 = {row.path: row.sha256 for row in dataset.rows}
-    present = {
-        p.relative_to(folder).as_posix(): p
-        for p in sorted(folder.rglob("*"))
-        if (p.is_symlink() or not p.is_dir()) and p.relative_to(folder).parts[0] not in beside
-    }
-    expected = {*sha256, INDEX, ABOUT}
-    found = [f"{path}: expected a file, found none" for path in sorted(expected - present.keys())]
-    found += [f"{path}: expected nothing, found a file" for path in sorted(present.keys() - expected)]
-    for path in sorted(expected & present.keys()):
-        if present[path].is_symlink() or not present[path].is_file():
-            found.append(f"{path}: expected a plain file, found a link or a special file")
-        elif path in sha256 and hashlib.sha256(present[path].read_bytes()).hexdigest() != sha256[path]:
-            found.append(f"{path}: expected the bytes with the sha256 {sha256[path]}, found others")
+    rows = {row.path: row for row in dataset.rows}
+    found, plain = folders.compare(folder, {*rows, INDEX, ABOUT}, beside)
+    for path in plain:
+        if path in rows:
+            found += _differences(folder, rows[path])
     refuse(found, str(folder))
     return dataset
 
 
-def _read_image(folder: Path, row: Row) -> bytes:
+def _differences(folder: Path, row: Row) -> Iterator[str]:
     try:
-        data = (folder / row.path).read_bytes()
-    except OSError as error:
-        raise DatasetError(f"{row.path}: expected an image, found none ({error.strerror})") from None
-    if hashlib.sha256(data).hexdigest() != row.sha256:
-        raise DatasetError(f"{row.path}: expected the bytes with the sha256 {row.sha256}, found others")
-    return data
+        folders.read_checked(folder, row.path, row.sha256)
+    except DatasetError as error:
+        yield str(error)
 
 
 def _read_about(path: Path) -> dict[str, Any]:
-    try:
-        with path.open("rb") as file:
-            about = json.loads(file.read(_MAX_ABOUT))
-    except (OSError, ValueError, RecursionError) as error:
-        raise DatasetError(f"{path}: expected a dataset's description, found {type(error).__name__}: {error}") from None
-    kinds = {"format": int, "name": str, "source": str, "seed": int, "labels": list, "counts": dict, "digest": str}
-    if not isinstance(about, dict) or any(type(about.get(key)) is not kind for key, kind in kinds.items()):
-        raise DatasetError(f"{path}: expected {', '.join(f'{k} ({v.__name__})' for k, v in kinds.items())}")
+    about = folders.read_about(path, {})
     if about["format"] != FORMAT:
         raise DatasetError(f"{path}: expected the format {FORMAT}, found {about['format']}")
-    if not about["labels"] or not all(isinstance(label, str) for label in about["labels"]):
-        raise DatasetError(f"{path}: expected a list of names as labels, found {str(about['labels'])[:80]}")
     return about

@@ -1,4 +1,4 @@
-"""The rows of a dataset's index: their columns, their laws, and the Parquet file they lie in."""
+"""The rows of a dataset's index: their columns and their laws."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
+from typing import Protocol
 
 from components.errors import DatasetError
 
@@ -25,9 +24,6 @@ HIGHEST = 99_999
 
 # Of what is found wrong, the rest is counted.
 SHOWN = 20
-
-MAX_ROWS = 5_000_000
-MAX_BYTES = 2 * 1024**3
 
 _PATH = re.compile(rf"images/(\d{{5}})/(\d{{5}})_(\d{{5}})\.({'|'.join(EXTENSIONS)})", re.ASCII)
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
@@ -88,9 +84,6 @@ class Row:
             yield f"{self.path}: expected a sha256 in hexadecimal, found {self.sha256[:80]!r}"
 
 
-COLUMNS = tuple(field.name for field in fields(Row))
-
-
 def path_of(class_id: int, track: int, frame: int, extension: str) -> str:
     """Returns where an image lies in its dataset; ``place_of`` is the way back."""
     return f"images/{class_id:05d}/{track:05d}_{frame:05d}.{extension}"
@@ -134,7 +127,15 @@ def digest(rows: Iterable[Row]) -> str:
     return "sha256:" + hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
-def counts(rows: Iterable[Row]) -> dict[str, int]:
+class InSplit(Protocol):
+    """What lies in a split: an image of a dataset, or a picture of scenes."""
+
+    @property
+    def split(self) -> str:
+        """``train``, ``validation`` or ``test``."""
+
+
+def counts(rows: Iterable[InSplit]) -> dict[str, int]:
     """Returns the number of images of each split."""
     found = Counter(row.split for row in rows)
     return {split: found[split] for split in SPLITS}
@@ -150,51 +151,3 @@ def refuse(found: Iterable[str], what: str) -> None:
     if found:
         more = f"; and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
         raise DatasetError(f"{what}: " + "; ".join(found[:SHOWN]) + more)
-
-
-def write_index(rows: Sequence[Row], path: Path) -> None:
-    """Writes the rows as Parquet; the same rows give the same bytes."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    columns = {name: [getattr(row, name) for row in rows] for name in COLUMNS}
-    pq.write_table(pa.table(columns, schema=_schema()), path, compression="zstd", store_schema=False)
-
-
-def read_index(path: Path) -> list[Row]:
-    """Reads what ``write_index`` wrote.
-
-    Raises:
-        DatasetError: It is no Parquet, has other columns, or more rows or bytes than a dataset may have.
-    """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        with pq.ParquetFile(path) as file:
-            _check_footer(file, path)
-            columns = file.read().to_pydict()
-    except (pa.ArrowException, OSError) as error:
-        raise DatasetError(f"{path.name}: expected Parquet, found {type(error).__name__}: {error}") from None
-    return [Row(*values) for values in zip(*(columns[name] for name in COLUMNS), strict=True)]
-
-
-def _check_footer(file: Any, path: Path) -> None:
-    """Refuses a foreign index before a page of it is read."""
-    expected, found = _schema(), file.schema_arrow
-    if not found.equals(expected):
-        names = ", ".join(f"{f.name} {f.type}" for f in found)
-        raise DatasetError(f"{path.name}: expected the columns {', '.join(COLUMNS)}, found {names[:500]}")
-    size = sum(file.metadata.row_group(i).total_byte_size for i in range(file.metadata.num_row_groups))
-    if file.metadata.num_rows > MAX_ROWS or size > MAX_BYTES:
-        raise DatasetError(
-            f"{path.name}: expected at most {MAX_ROWS} rows and {MAX_BYTES} bytes, "
-            f"found {file.metadata.num_rows} rows, {size} bytes"
-        )
-
-
-def _schema() -> Any:
-    import pyarrow as pa
-
-    types = {"int": pa.int32(), "str": pa.string()}
-    return pa.schema([pa.field(f.name, types[str(f.type)], nullable=False) for f in fields(Row)])

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
+from components.data import folders, tables
 from components.data.index import (
     ABOUT,
     EXTENSIONS,
@@ -22,7 +22,6 @@ from components.data.index import (
     problems,
     refuse,
     track_name,
-    write_index,
 )
 from components.errors import DatasetError
 
@@ -50,9 +49,7 @@ class DatasetWriter:
         self._rows: dict[str, Row] = {}
 
     def __enter__(self) -> DatasetWriter:
-        self._folder.mkdir(parents=True, exist_ok=True)
-        if any(self._folder.iterdir()):
-            raise DatasetError(f"{self._folder}: expected an empty folder to write a dataset to, found files")
+        folders.begin(self._folder)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
@@ -116,6 +113,6 @@ class DatasetWriter:
         if not rows:
             raise DatasetError(f"{self._about['name']}: expected images, found none")
         refuse(problems(rows, self._labels), str(self._about["name"]))
-        write_index(rows, self._folder / INDEX)
+        tables.write(rows, Row, self._folder / INDEX)
         about = {**self._about, "counts": counts(rows), "digest": digest(rows)}
-        (self._folder / ABOUT).write_text(json.dumps(about, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        folders.write_about(self._folder / ABOUT, about)

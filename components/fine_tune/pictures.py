@@ -6,16 +6,14 @@ Held as uint8: 39,209 images of 96 × 96 pixels (all of GTSRB's training set) ar
 from __future__ import annotations
 
 import math
-import os
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
 from components.data.dataset import Dataset
-from components.errors import DatasetError
-from components.images import Preprocessing, decode
+from components.fine_tune.decoding import decoded
+from components.images import Preprocessing
 
 
 @dataclass(frozen=True)
@@ -42,15 +40,7 @@ def load(dataset: Dataset, split: str, preprocessing: Preprocessing) -> Pictures
         ImageError: A file of it is no image.
     """
     part = dataset.split(split)
-    if not len(part):
-        raise DatasetError(f"expected images in the split {split!r}, found none")
-    pixels = np.empty((len(part), preprocessing.height, preprocessing.width, 3), np.uint8)
-
-    def put(i: int) -> None:
-        pixels[i] = preprocessing.resize(decode(part.read_bytes(i)))
-
-    with ThreadPoolExecutor(os.cpu_count()) as pool:  # Pillow decodes without the interpreter's lock
-        list(pool.map(put, range(len(part)), chunksize=64))
+    pixels = decoded(part, preprocessing)
     return Pictures(torch.from_numpy(pixels), torch.as_tensor(np.asarray(part.class_ids), dtype=torch.int64))
 
 

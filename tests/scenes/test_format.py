@@ -237,7 +237,7 @@ def link(folder: Path) -> None:
         (lambda f: (f / "dataset.json").write_text("{" * 100_000), ["expected a dataset's description"]),
         (about(task="classification"), ["the task 'detection', found 1 and 'classification'"]),
         (about(format=2), ["expected the format 1"]),
-        (about(notes=[1]), ["expected lists of texts"]),
+        (about(notes=[1]), ["expected a list of"]),
         (about(labels="abc"), [r"labels \(list\)"]),
         (about(digest="sha256:0", counts={}), ["expected the counts", "expected the digest sha256:"]),
         (

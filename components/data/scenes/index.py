@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from components.data.index import SPLITS
+from components.data.tables import Single
 
 FORMAT = 1
 TASK = "detection"
@@ -96,10 +97,10 @@ class ObjectRow:
     path: str
     class_id: int
     label: str
-    x1: float
-    y1: float
-    x2: float
-    y2: float
+    x1: Single
+    y1: Single
+    x2: Single
+    y2: Single
     difficult: bool
     crowd: bool
 
@@ -156,9 +157,3 @@ def digest(images: Iterable[ImageRow], objects: Iterable[ObjectRow]) -> str:
         hashed.update(f"{image.path}\t{image.sha256}\t{image.split}\n".encode())
         hashed.update("".join(of.get(image.path, ())).encode())
     return "sha256:" + hashed.hexdigest()
-
-
-def counts(images: Iterable[ImageRow]) -> dict[str, int]:
-    """Returns the number of pictures of each split."""
-    found = Counter(image.split for image in images)
-    return {split: found[split] for split in SPLITS}

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from components.data.index import SPLITS, refuse
-from components.data.scenes import tables
-from components.data.scenes.description import read_about
-from components.data.scenes.index import ABOUT, IMAGES, OBJECTS, ImageRow, ObjectRow, counts, digest, problems
+from components.data import folders, tables
+from components.data.index import SPLITS, counts, refuse
+from components.data.scenes.index import (
+    ABOUT,
+    FORMAT,
+    IMAGES,
+    OBJECTS,
+    TASK,
+    ImageRow,
+    ObjectRow,
+    digest,
+    problems,
+)
 from components.errors import DatasetError
 
 
@@ -73,7 +82,7 @@ class SceneSplit:
         Raises:
             DatasetError: The file is missing, or its bytes are not those that the table names.
         """
-        return read_image(self.folder, self.images[i])
+        return folders.read_checked(self.folder, self.images[i].path, self.images[i].sha256)
 
     def objects(self, i: int) -> Objects:
         """Returns what the picture ``i`` shows."""
@@ -134,7 +143,7 @@ def read(folder: Path) -> Scenes:
     Raises:
         DatasetError: The folder is no such dataset, or tables and description contradict themselves or each other.
     """
-    about = read_about(folder / ABOUT)
+    about = _read_about(folder / ABOUT)
     refuse((f"expected {name}, found none" for name in (IMAGES, OBJECTS) if not (folder / name).is_file()), str(folder))
     images = sorted(tables.read(folder / IMAGES, ImageRow), key=lambda image: image.path)
     objects = tables.read(folder / OBJECTS, ObjectRow)
@@ -160,12 +169,11 @@ def read(folder: Path) -> Scenes:
     )
 
 
-def read_image(folder: Path, image: ImageRow) -> bytes:
-    """Returns an encoded picture; errors as in ``SceneSplit.read_bytes``."""
-    try:
-        data = (folder / image.path).read_bytes()
-    except OSError as error:
-        raise DatasetError(f"{image.path}: expected a picture, found none ({error.strerror})") from None
-    if hashlib.sha256(data).hexdigest() != image.sha256:
-        raise DatasetError(f"{image.path}: expected the bytes with the sha256 {image.sha256}, found others")
-    return data
+def _read_about(path: Path) -> dict[str, Any]:
+    about = folders.read_about(path, {"task": str, "notes": list})
+    if (about["format"], about["task"]) != (FORMAT, TASK):
+        found = f"{about['format']} and {about['task']!r}"
+        raise DatasetError(f"{path}: expected the format {FORMAT} and the task {TASK!r}, found {found}")
+    if not all(isinstance(note, str) for note in about["notes"]):
+        raise DatasetError(f"{path}: expected a list of sentences as notes, found {str(about['notes'])[:80]}")
+    return about

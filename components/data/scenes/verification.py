@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from components.data import folders
 from components.data.index import refuse
 from components.data.scenes.index import ABOUT, IMAGES, OBJECTS, ImageRow
-from components.data.scenes.reading import Scenes, read, read_image
+from components.data.scenes.reading import Scenes, read
 from components.errors import DatasetError, ImageError
 from components.images import decode
 
@@ -20,16 +21,9 @@ def verify(folder: Path) -> Scenes:
     """
     scenes = read(folder)
     images = {image.path: image for image in scenes.images}
-    present = {
-        p.relative_to(folder).as_posix(): p for p in sorted(folder.rglob("*")) if p.is_symlink() or not p.is_dir()
-    }
-    expected = {*images, IMAGES, OBJECTS, ABOUT}
-    found = [f"{path}: expected a file, found none" for path in sorted(expected - present.keys())]
-    found += [f"{path}: expected nothing, found a file" for path in sorted(present.keys() - expected)]
-    for path in sorted(expected & present.keys()):
-        if present[path].is_symlink() or not present[path].is_file():
-            found.append(f"{path}: expected a plain file, found a link or a special file")
-        elif path in images:
+    found, plain = folders.compare(folder, {*images, IMAGES, OBJECTS, ABOUT})
+    for path in plain:
+        if path in images:
             found += _differences(folder, images[path])
     refuse(found, str(folder))
     return scenes
@@ -37,7 +31,7 @@ def verify(folder: Path) -> Scenes:
 
 def _differences(folder: Path, image: ImageRow) -> Iterator[str]:
     try:
-        height, width = decode(read_image(folder, image)).shape[:2]
+        height, width = decode(folders.read_checked(folder, image.path, image.sha256)).shape[:2]
     except DatasetError as error:
         yield str(error)
     except ImageError as error:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 
 import numpy as np
 
-from components.data.index import refuse
-from components.data.scenes import tables
+from components.data import folders, tables
+from components.data.index import counts, refuse
 from components.data.scenes.index import (
     ABOUT,
     EXTENSIONS,
@@ -23,7 +22,6 @@ from components.data.scenes.index import (
     ImageRow,
     ObjectRow,
     Thing,
-    counts,
     digest,
     path_of,
     problems,
@@ -60,9 +58,7 @@ class ScenesWriter:
         self._objects: dict[str, list[ObjectRow]] = {}
 
     def __enter__(self) -> ScenesWriter:
-        self._folder.mkdir(parents=True, exist_ok=True)
-        if any(self._folder.iterdir()):
-            raise DatasetError(f"{self._folder}: expected an empty folder to write a dataset to, found files")
+        folders.begin(self._folder)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
@@ -127,4 +123,4 @@ class ScenesWriter:
         tables.write(images, ImageRow, self._folder / IMAGES)
         tables.write(objects, ObjectRow, self._folder / OBJECTS)
         about = {**self._about, "counts": counts(images), "digest": digest(images, objects)}
-        (self._folder / ABOUT).write_text(json.dumps(about, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        folders.write_about(self._folder / ABOUT, about)

@@ -10,7 +10,6 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from components.data.scenes.dataset import Objects, Scenes
-from components.fine_tune.detector.chart import PrecisionRecall
 from components.fine_tune.detector.evaluation import IOU, ClassPrecision, Evaluation
 from components.fine_tune.detector.folder import thinned
 from components.fine_tune.detector.matching import Detections, overlap
@@ -21,6 +20,7 @@ from components.report import wording
 from components.report.blocks import Block, Cell, Columns, Figure, Figures, Picture, PictureGrid, Table, Text
 from components.report.charts import LineChart
 from components.report.page import Page, Section
+from components.report.recall import PrecisionRecall
 
 THRESHOLD = 0.5
 """Score from which on a detection is shown in a picture."""

@@ -5,16 +5,14 @@ Held as uint8 at the network's size: 10,000 pictures of 128 × 128 pixels are 49
 
 from __future__ import annotations
 
-import os
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from components.data.scenes.dataset import Objects, Scenes
-from components.errors import DatasetError
-from components.images import Preprocessing, decode
+from components.fine_tune.decoding import decoded
+from components.images import Preprocessing
 
 
 @dataclass(frozen=True)
@@ -47,17 +45,8 @@ def load(scenes: Scenes, split: str, preprocessing: Preprocessing) -> Pictures:
         ImageError: A file of it is no image.
     """
     part = scenes.split(split)
-    if not len(part):
-        raise DatasetError(f"expected pictures in the split {split!r}, found none")
-    height, width = preprocessing.height, preprocessing.width
-    pixels = np.empty((len(part), height, width, 3), np.uint8)
-
-    def put(i: int) -> None:
-        pixels[i] = preprocessing.resize(decode(part.read_bytes(i)))
-
-    with ThreadPoolExecutor(os.cpu_count()) as pool:  # Pillow decodes without the interpreter's lock
-        list(pool.map(put, range(len(part))))
-    stretch = np.array([width, height], np.float32) / part.sizes
+    pixels = decoded(part, preprocessing)
+    stretch = np.array([preprocessing.width, preprocessing.height], np.float32) / part.sizes
     return Pictures(pixels, [_stretched(part.objects(i), stretch[i]) for i in range(len(part))])
 
 

@@ -7,14 +7,19 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeVar
 
-from components.data.index import MAX_BYTES, MAX_ROWS
 from components.errors import DatasetError
+
+MAX_ROWS = 5_000_000
+MAX_BYTES = 2 * 1024**3
 
 Row = TypeVar("Row")
 
+Single = float
+"""Annotates a field that is kept as float32; a plain ``float`` is kept as float64."""
+
 
 def write(rows: Sequence[Row], kind: type[Row], path: Path) -> None:
-    """Writes rows of one dataclass; its fields are the columns, in their order."""
+    """Writes rows of one dataclass, of texts, numbers and flags; its fields are the columns, in their order."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -58,5 +63,5 @@ def _check_footer(file: Any, kind: type, path: Path) -> None:
 def _schema(kind: type) -> Any:
     import pyarrow as pa
 
-    types = {"int": pa.int32(), "str": pa.string(), "float": pa.float32(), "bool": pa.bool_()}
+    types = {"int": pa.int32(), "str": pa.string(), "float": pa.float64(), "Single": pa.float32(), "bool": pa.bool_()}
     return pa.schema([pa.field(f.name, types[str(f.type)], nullable=False) for f in fields(kind)])
