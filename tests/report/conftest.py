@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 if TYPE_CHECKING:
     from detection_artifacts import Detection
+import devtools
+from devtools import Browser
 from report_artifacts import Run, make_run
 from story_artifacts import Story, make_story
 
@@ -30,3 +33,11 @@ def detection(tmp_path_factory: pytest.TempPathFactory) -> Detection:
     from detection_artifacts import make_detection
 
     return make_detection(tmp_path_factory.mktemp("detection"))
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    program = devtools.program()
+    assert program
+    with devtools.browser(program, tmp_path_factory.mktemp("profile")) as found:
+        yield found

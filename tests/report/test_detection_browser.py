@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
-import devtools
 import pytest
 from detection_artifacts import Detection
 from devtools import Browser
+from page_in_browser import OPEN, OVERFLOW, at_all_widths, check, needs_browser
 
 from components.report import compose, inputs
 
-PROGRAM = devtools.program()
-pytestmark = pytest.mark.skipif(
-    PROGRAM is None, reason=f"expected one of {', '.join(devtools.PROGRAMS)}, found none installed"
-)
-
-WIDE = """[...document.querySelectorAll('body *')].filter(e => e.getBoundingClientRect().right > innerWidth + 1
-    && !e.closest('.scroll, .unseen, .cards thead')).map(e => e.outerHTML.slice(0, 120))"""
-OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-OPEN = "document.querySelectorAll('details').forEach(d => d.open = true)"
+pytestmark = needs_browser
 VIEWS = "[...document.querySelectorAll('article')].map(a => [...a.querySelectorAll('img')].map(i => i.width))"
 LETTERS = """[...document.querySelectorAll('.recall text')].map(
     t => parseFloat(getComputedStyle(t).fontSize) * t.ownerSVGElement.getBoundingClientRect().width / 280)"""
@@ -33,27 +24,13 @@ def document(detection: Detection, tmp_path_factory: pytest.TempPathFactory) -> 
     return path
 
 
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    assert PROGRAM
-    with devtools.browser(PROGRAM, tmp_path_factory.mktemp("profile")) as found:
-        yield found
-
-
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-@pytest.mark.parametrize("width", [320, 390, 820, 1280])
+@at_all_widths
 def test_the_page_loads_nothing_says_nothing_and_fits(browser: Browser, document: Path, width: int, dark: bool) -> None:
-    browser.open(document, width, dark=dark)
-    browser.evaluate(OPEN)
-    assert browser.requests() == [document.as_uri()]
-    assert browser.complaints() == []
-    assert browser.evaluate(OVERFLOW) <= 0
-    assert browser.evaluate(WIDE) == []
-    assert browser.evaluate("[...document.images].every(i => i.complete && i.naturalWidth > 0)") is True
-    assert browser.evaluate("document.images.length") == 13 + 12
+    assert check(browser, document, width, dark) == 13 + 12
 
 
-@pytest.mark.parametrize("width", [320, 390, 820, 1280])
+@at_all_widths
 def test_heat_maps_and_letters_are_large_enough_to_be_read(browser: Browser, document: Path, width: int) -> None:
     browser.open(document, width)
     browser.evaluate(OPEN)
