@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from components.boxes import overlap
 from components.clarify import objects
 from components.clarify.masks import strengths
 from components.clarify.objects import Detections
@@ -43,7 +44,7 @@ class Truth(NamedTuple):
     def of(self, class_index: int, box: Floats, threshold: float) -> Floats | None:
         """Returns the box of that class that overlaps a box ``(4,)`` most; None if no overlap reaches the threshold."""
         boxes = self.boxes[self.classes == class_index]
-        overlaps = objects.overlap(boxes, box)
+        overlaps = overlap(boxes, box)
         if not len(boxes) or overlaps.max() < threshold - objects.TOLERANCE:
             return None
         best: Floats = boxes[int(overlaps.argmax())]

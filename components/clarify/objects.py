@@ -16,6 +16,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from components.boxes import overlap
+
 Rows = NDArray[np.float32]
 
 TOLERANCE = 1e-6
@@ -108,13 +110,3 @@ def values(
     picture, row, box = picture[near], row[near], box[near]
     np.maximum.at(found, (picture, box), rows[picture, row, 1])
     return found
-
-
-def overlap(one: NDArray[np.floating], other: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Returns the intersection over union of boxes ``(…, 4)`` with boxes ``(…, 4)``, each of some area."""
-    a, b = one.astype(np.float64), other.astype(np.float64)
-    sides = np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2])
-    common = np.clip(sides, 0, None).prod(axis=-1)
-    both = (a[..., 2:] - a[..., :2]).prod(axis=-1) + (b[..., 2:] - b[..., :2]).prod(axis=-1)
-    shared: NDArray[np.float64] = common / np.maximum(both - common, np.finfo(np.float64).tiny)
-    return shared

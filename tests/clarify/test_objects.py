@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.clarify.objects import Detections, detections, overlap, usable, values
+from components.boxes import overlap
+from components.clarify.objects import Detections, detections, usable, values
 
 BOX = (0.2, 0.2, 0.6, 0.6)
 PAD = (-1, -1, -1, -1, -1, -1)

@@ -12,6 +12,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from components.boxes import overlap
 from components.data.scenes.dataset import Objects
 
 Boxes = NDArray[np.floating]
@@ -74,7 +75,7 @@ def voc(truths: Sequence[Objects], found: Sequence[Detections], class_id: int, t
     def match(truth: Objects, boxes: Boxes, own: NDArray[np.bool_]) -> NDArray[np.int8]:
         ignored, taken = (truth.difficult | truth.crowd)[own], np.zeros(int(own.sum()), bool)
         outcomes = np.full((1, len(boxes)), MISS, np.int8)
-        overlaps = overlap(boxes, truth.boxes[own])
+        overlaps = overlap(boxes[:, None], truth.boxes[own])
         for i in range(len(boxes) if len(taken) else 0):
             best = int(overlaps[i].argmax())
             if overlaps[i, best] >= threshold:
@@ -105,7 +106,7 @@ def coco(
 
     def match(truth: Objects, boxes: Boxes, own: NDArray[np.bool_]) -> NDArray[np.int8]:
         crowd, ignored = truth.crowd[own], (truth.difficult | truth.crowd)[own]
-        overlaps = overlap(boxes, truth.boxes[own], crowd)
+        overlaps = overlap(boxes[:, None], truth.boxes[own], crowd)
         free = np.ones((len(thresholds), len(crowd)), bool)
         outcomes = np.full((len(thresholds), len(boxes)), MISS, np.int8)
         for i in range(len(boxes) if len(crowd) else 0):
@@ -119,28 +120,6 @@ def coco(
         return outcomes
 
     return _all(truths, found, class_id, match, len(thresholds), COCO_DETECTIONS)
-
-
-def overlap(boxes: Boxes, others: Boxes, crowd: NDArray[np.bool_] | None = None) -> NDArray[np.float64]:
-    """Returns the intersection over union of each box with each other one, ``(boxes, others)``.
-
-    Args:
-        boxes: ``(boxes, 4)``.
-        others: ``(others, 4)``.
-        crowd: ``(others,)``; for a crowd, the intersection over the first box's own area.
-    """
-    one, two = boxes[:, None].astype(np.float64), others[None].astype(np.float64)
-    sides = np.minimum(one[..., 2:], two[..., 2:]) - np.maximum(one[..., :2], two[..., :2])
-    common = sides.clip(0).prod(-1)
-    area, other_area = _areas(one), _areas(two)
-    whole = area + other_area - common
-    if crowd is not None:
-        whole = np.where(crowd, area, whole)
-    return np.divide(common, whole, out=np.zeros_like(common), where=whole > 0)
-
-
-def _areas(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
-    return (boxes[..., 2:] - boxes[..., :2]).clip(0).prod(-1)
 
 
 class _Match(Protocol):

@@ -9,10 +9,11 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw
 
+from components.boxes import overlap
 from components.data.scenes.dataset import Objects, Scenes
 from components.fine_tune.detector.evaluation import IOU, ClassPrecision, Evaluation
 from components.fine_tune.detector.folder import thinned
-from components.fine_tune.detector.matching import Detections, overlap
+from components.fine_tune.detector.matching import Detections
 from components.fine_tune.detector.pictures import Pictures, wanted
 from components.fine_tune.detector.precision import Estimate
 from components.fine_tune.detector.training import History
@@ -129,7 +130,7 @@ def _picture(
 def _right(objects: Objects, found: Detections) -> np.ndarray:
     """Says of each detection, best first, whether it is the first on an object of its class, ``(detections,)``."""
     right, free = np.zeros(len(found), bool), np.ones(len(objects), bool)
-    overlaps = overlap(found.boxes, objects.boxes)
+    overlaps = overlap(found.boxes[:, None], objects.boxes)
     for i in np.argsort(-found.scores, kind="stable"):
         fitting = np.where(free & (objects.class_ids == found.class_ids[i]), overlaps[i], 0.0)
         if len(fitting) and fitting.max() >= IOU:
