@@ -64,7 +64,7 @@ def serving(model: Path, *options: object) -> Iterator[tuple[str, subprocess.Pop
         process.wait(40)
 
 
-def until(what: Callable[[], Any], seconds: float = 60.0) -> Any:
+def until(what: Callable[[], Any], seconds: float = 150.0) -> Any:  # the recording process is last in line
     end = time.monotonic() + seconds
     while True:
         try:
