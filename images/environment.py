@@ -1,7 +1,7 @@
 """Makes the environment of an image from its lock file: ``python3.11 images/environment.py torch .venvs/torch``.
 
-The Containerfiles and the laptop's ``.venvs/`` both come from here, so both hold the same packages. Standard library
-only: it runs before anything is installed.
+The laptop's ``.venvs/`` come from here; the images' layers come through ``layer.py``, which works with the parts below,
+so both hold the same packages. Standard library only: it runs before anything is installed.
 
 ``TORCH_INDEX_URL`` may name an index with CPU builds of torch; they are other files than the locked ones, so torch and
 torchvision are then taken from there by version, and CUDA's packages are left out. All else is checked by hash.
@@ -28,6 +28,7 @@ LOCKS = {
     "dev": ROOT / "requirements-dev.txt",
     "testing": ROOT / "tests" / "requirements.txt",
     "kubernetes": ROOT / "tests" / "kubernetes" / "requirements.txt",
+    "hostile": ROOT / "tests" / "hostile" / "requirements.txt",
     "moto": ROOT / "tests" / "moto" / "requirements.txt",
     **{
         f"bench-{name}": ROOT / "tests" / "bench" / f"requirements-{name}.txt"
@@ -40,14 +41,14 @@ CUDA = ("nvidia-", "cuda-", "triton")
 
 def main(name: str, target: Path) -> None:
     """Brings ``target`` to what the lock file of ``name`` says; does nothing when it is there already."""
-    lock, index = LOCKS.get(name, ROOT / "images" / name / "requirements.txt"), os.environ.get("TORCH_INDEX_URL", "")
-    text = locked(lock, os.environ.get("MXNET_BUILD", ""))
+    file, index = lock_of(name), os.environ.get("TORCH_INDEX_URL", "")
+    text = locked(file, os.environ.get("MXNET_BUILD", ""))
     wanted = hashlib.sha256(text.encode() + index.encode()).hexdigest()
     stamp = target / ".made-from"
     if stamp.is_file() and stamp.read_text() == wanted:
         return
     started = time.monotonic()
-    print(f"{target}: making it from {lock.relative_to(ROOT)}", flush=True)
+    print(f"{target}: making it from {file.relative_to(ROOT)}", flush=True)
     if name == "testing":  # a folder laid beside other environments, see tests/run.py
         target.mkdir(parents=True, exist_ok=True)
         python, where = Path(sys.executable), ["--target", str(target), "--upgrade"]
@@ -59,6 +60,11 @@ def main(name: str, target: Path) -> None:
         pip(python, "--no-deps", "--no-build-isolation", "--editable", str(ROOT))
     stamp.write_text(wanted)
     print(f"{target}: ready after {time.monotonic() - started:.0f} s", flush=True)
+
+
+def lock_of(name: str) -> Path:
+    """Returns the lock file of an image, or of an environment that is none's."""
+    return LOCKS.get(name, ROOT / "images" / name / "requirements.txt")
 
 
 def locked(lock: Path, build: str) -> str:

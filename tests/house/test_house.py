@@ -21,7 +21,7 @@ LOCKS = sorted(
 
 # From the ground up; a room may import its own floor only within its own folder.
 FLOORS = (
-    {"errors", "intervals", "boxes", "background"},
+    {"errors", "intervals", "boxes", "background", "parquet"},
     {"storage", "artifacts"},
     {"images"},
     {"data", "package", "capture", "report"},

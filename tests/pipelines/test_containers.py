@@ -1,5 +1,6 @@
 """The same IR with real containers: ``podman run`` a step."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -9,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+import container_probes
 import pipeline_probes as probes
 import probe_components
 import pytest
@@ -62,7 +64,14 @@ def contained(tmp_path):
         return done, json.loads(summaries[-1].read_text()) if summaries else {}
 
     yield start
-    assert podman("ps", "--all", "--quiet", "--filter", "name=roadworthy-").stdout == ""
+    assert podman("ps", "--all", "--quiet", "--filter", f"ancestor={IMAGE}").stdout == ""
+
+
+def command_lines():
+    """The command line of each process there is."""
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            yield (process / "cmdline").read_bytes()
 
 
 def states(summary):
@@ -75,6 +84,47 @@ def test_artifacts_and_parameters_pass_between_containers_and_are_kept(contained
     assert summary["outputs"]["parameters"] == {"Output": "hello"}
     _, again = contained(probes.cached_chain)
     assert [step["cached"] for step in again["steps"]] == [True, True, False]
+
+
+def test_a_step_is_no_root_has_no_capabilities_and_writes_only_where_it_should(contained):
+    done, summary = contained(container_probes.rights)
+    assert done.returncode == 0, done.stderr
+    user, group, effective, bounding, locked, *wrote = summary["outputs"]["parameters"]["Output"].splitlines()
+    assert (int(user), int(group)) == ((os.getuid(), os.getgid()) if os.getuid() else (65532, 65532))
+    assert int(effective, 16) == int(bounding, 16) == 0
+    assert locked == "1"
+    assert wrote == ["wrote /tmp", "wrote /tmp", "wrote ."]
+
+
+def test_what_a_step_leaves_is_the_callers_to_read_and_remove(contained):
+    done, summary = contained(container_probes.left)
+    assert done.returncode == 0, done.stderr
+    folder = Path(summary["folder"])
+    made = next(folder.glob("leave/out/made/inner/file"))
+    assert made.read_text() == "x\n"
+    shutil.rmtree(folder)
+    assert not folder.exists()
+
+
+def test_a_secret_reaches_its_step_and_no_command_line(tmp_path):
+    program = subprocess.Popen(
+        command(tmp_path, container_probes.secret, "--param", "ready=ready"),
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT), container_probes.SECRET: "opensesame"},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 60
+    while not list((tmp_path / "runs").glob("*/read-secret/ready")):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    shown = b"".join(command_lines())
+    _, errors = program.communicate(timeout=100)
+    assert program.returncode == 0, errors
+    assert b"read-secret" in shown
+    assert b"opensesame" not in shown
+    said = next((tmp_path / "runs").glob("*/read-secret/out/said")).read_text()
+    assert said == "pqfotftbnf\n"
 
 
 def test_a_failed_container_is_a_failure(contained):

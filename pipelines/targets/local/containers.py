@@ -1,8 +1,11 @@
 """Runs each step in a container of its image, with podman or docker.
 
-The run's folder is mounted at its own path, so that every path in a command line means the same inside; the user is
-the caller, the network the machine's. The first process is ``first.py``: a server that a step started lives on in the
-step's container until ``undeploy`` ends it or the run is over.
+The run's folder is mounted at its own path, so that every path in a command line means the same inside; the network
+is the machine's. A step gets no more than it would on a cluster under the ``restricted`` Pod Security Standard: a root
+file system it cannot write, ``/tmp`` in memory, no capabilities, no way to more rights, and a user that is not root.
+That is the caller, whose files they then are; where the caller is root it is ``USER``, to whom the folders that the
+step writes into are given. The first process is ``first.py``: a server that a step started lives on in the step's
+container until ``undeploy`` ends it or the run is over.
 """
 
 from __future__ import annotations
@@ -21,6 +24,18 @@ from pipelines.targets.local.backends import Invocation, mark
 
 _PATIENCE = 120.0
 """Seconds that a question to podman or docker may take."""
+
+
+USER = 65532
+"""The images' own user and group, for a caller who is root."""
+
+CONFINED = (
+    "--read-only",
+    "--tmpfs=/tmp:rw,nosuid,nodev,mode=1777",
+    "--cap-drop=ALL",
+    "--security-opt=no-new-privileges",
+)
+"""What is taken from a container, in words that podman and docker share."""
 
 
 class ContainerBackend:
@@ -53,6 +68,7 @@ class ContainerBackend:
         name = "roadworthy-" + hashlib.sha256(f"{mark(invocation)}{os.urandom(4).hex()}".encode()).hexdigest()[:16]
         with self._lock:
             self._names.append(name)
+        _give(invocation)
         ended = processes.run(
             self._command(invocation, name, report),
             env=dict(os.environ),
@@ -78,11 +94,12 @@ class ContainerBackend:
         outside = [f"--volume={path}:{path}:ro" for path in invocation.inputs]
         return [
             *(self.program, "run", "--rm", f"--name={name}", "--network=host", *keep),
-            f"--user={os.getuid()}:{os.getgid()}",
+            *CONFINED,
+            "--user={}:{}".format(*_user()),
             f"--volume={invocation.run_folder}:{invocation.run_folder}",
             *outside,
             f"--workdir={invocation.folder}",
-            *(f"--env={key}={value}" for key, value in env.items()),
+            *(_variable(key, value) for key, value in env.items()),
             *("--entrypoint=python3", invocation.image, "-c", Path(first.__file__).read_text(), str(report)),
             *invocation.command,
         ]
@@ -112,6 +129,24 @@ class ContainerBackend:
             raise PipelineError(
                 f"expected an answer of {self.program} {args[0]} in {_PATIENCE:g} s, found none"
             ) from None
+
+
+def _user() -> tuple[int, int]:
+    return (os.getuid(), os.getgid()) if os.getuid() else (USER, USER)
+
+
+def _give(invocation: Invocation) -> None:
+    """Gives the step's user the folders down from the run's to the step's output."""
+    user, group = _user()
+    out = invocation.folder / "out"
+    for folder in (out, *out.parents):
+        if user != os.getuid() and folder.is_relative_to(invocation.run_folder) and folder.is_dir():
+            os.lchown(folder, user, group)  # a step may have put a link here
+
+
+def _variable(name: str, value: str) -> str:
+    # Anyone on the machine may read a command line: what the caller's environment holds (a secret) goes by name.
+    return f"--env={name}" if os.environ.get(name) == value else f"--env={name}={value}"
 
 
 def _status(report: Path) -> int | None:
