@@ -1,4 +1,4 @@
-"""The stage ``package``: packs a trained model, verifies an archive, or unpacks one."""
+"""The stage ``package``: packs a trained model, verifies an archive, unpacks one, or fetches one from its place."""
 
 from __future__ import annotations
 
@@ -30,6 +30,14 @@ def _unpack_stage() -> Stage:
     stage.input("archive", "model.tar.gz", kind="Model")
     stage.output("folder", "Model", "new folder, not a mount point itself")
     stage.parameter("digest", "sha256:… that the model must have", default="")
+    return stage
+
+
+def _fetch_stage() -> Stage:
+    stage = Stage("package fetch", "Copies an archive out of a place, verifies and unpacks it; prints its digest.")
+    stage.output("folder", "Model", "folder, not a mount point itself; what was there is replaced when all is well")
+    stage.parameter("uri", "place of a model.tar.gz, file:// or s3://")
+    stage.parameter("digest", "sha256:… that the model must have")
     return stage
 
 
@@ -71,10 +79,21 @@ def unpack_model(args: argparse.Namespace, outputs: Outputs) -> None:
     print(package.digest)
 
 
+def fetch_model(args: argparse.Namespace, outputs: Outputs) -> None:
+    """Fetches what a server is to load, under the digest that it was asked for."""
+    from components.package.fetch import fetch
+    from components.storage import place
+
+    with outputs.folder("folder") as path:
+        manifest = fetch(place(args.uri), path, args.digest)
+    print(manifest.digest)
+
+
 STAGES = {
     "pack": (_pack_stage(), pack_model),
     "verify": (_verify_stage(), verify_model),
     "unpack": (_unpack_stage(), unpack_model),
+    "fetch": (_fetch_stage(), fetch_model),
 }
 
 

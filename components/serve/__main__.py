@@ -1,4 +1,7 @@
-"""The stages ``deploy``, ``undeploy`` and ``replay``, and the server they start: ``run`` (SageMaker says ``serve``)."""
+"""The stages ``deploy``, ``undeploy``, ``manifests`` and ``replay``, and the server they start: ``run``.
+
+SageMaker says ``serve``; that word is taken too.
+"""
 
 from __future__ import annotations
 
@@ -6,46 +9,8 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from components.artifacts import Outputs, Stage, Work, boolean, dispatch, number
-
-TARGETS = ("local", "kubernetes")
-
-
-def _deploy() -> Stage:
-    stage = Stage("serve deploy", "Starts a supervised server for a packaged model and waits until it is ready.")
-    stage.input("archive", "model.tar.gz that package wrote", kind="Model")
-    stage.output("endpoint", "Artifact", "endpoint.json: name, url, model digest, capture place")
-    stage.result("url", "address of the server")
-    stage.parameter("name", "name of the endpoint, of letters, digits, '.', '_' and '-'")
-    stage.parameter("state", "folder for the server's model, log and state; undeploy takes the same")
-    stage.parameter("target", "where it runs", default="local", choices=TARGETS)
-    stage.parameter("host", "address to listen on", default="127.0.0.1")
-    stage.parameter("port", "port to listen on, 0 takes a free one", type=number(int, 0, 65535), default=0)
-    stage.parameter("capture_to", "place for captured requests and answers, empty for none", default="")
-    stage.parameter("sampling_percentage", "share of requests captured", type=number(float, 0, 100), default=20.0)
-    stage.parameter(
-        "capture_rotate_seconds", "age at which captured files appear", type=number(float, 0.1, 3600), default=60.0
-    )
-    stage.parameter("tensors", "place for tensors of sampled requests, empty for none", default="")
-    stage.parameter("include_regex", "names of tensors, empty for pixels and logits alone", default="")
-    stage.parameter("tensor_percentage", "share of requests", type=number(float, 0, 100), default=1.0)
-    stage.parameter("tensor_config", "JSON file that changes these while it runs, empty for none", default="")
-    stage.parameter(
-        "threads", "for one batch on a CPU, 0 for the library's choice", type=number(int, 0, 1024), default=0
-    )
-    stage.parameter("allow_code", "run code/inference.py from the archive", type=boolean, default=False)
-    stage.parameter("timeout", "seconds until it must be ready", type=number(float, 1, 3600), default=120.0)
-    return stage
-
-
-def _undeploy() -> Stage:
-    stage = Stage("serve undeploy", "Drains and stops what deploy started; does nothing where nothing runs.")
-    stage.parameter("name", "name of the endpoint")
-    stage.parameter("state", "folder that deploy was given")
-    # Below the 30 seconds that the local runner gives an exit handler after Ctrl-C.
-    stage.parameter("timeout", "seconds until it must have stopped", type=number(float, 1, 3600), default=28.0)
-    stage.parameter("status", "how the pipeline ended, KFP's PipelineTaskFinalStatus as JSON", default="")
-    return stage
+from components.artifacts import Outputs, Stage, Work, dispatch, number
+from components.serve.deploy import declared
 
 
 def _replay() -> Stage:
@@ -81,6 +46,13 @@ def undeploy(args: argparse.Namespace, outputs: Outputs) -> None:
     stages.undeploy(args, outputs)
 
 
+def manifests(args: argparse.Namespace, outputs: Outputs) -> None:
+    """Prints an endpoint's objects."""
+    from components.serve.deploy import stages
+
+    stages.manifests(args, outputs)
+
+
 def replay(args: argparse.Namespace, outputs: Outputs) -> None:
     """Sends a dataset."""
     from components.serve import replay as room
@@ -89,8 +61,9 @@ def replay(args: argparse.Namespace, outputs: Outputs) -> None:
 
 
 STAGES: dict[str, tuple[Stage, Work]] = {
-    "deploy": (_deploy(), deploy),
-    "undeploy": (_undeploy(), undeploy),
+    "deploy": (declared.deploy(), deploy),
+    "undeploy": (declared.undeploy(), undeploy),
+    "manifests": (declared.manifests(), manifests),
     "replay": (_replay(), replay),
 }
 
@@ -105,6 +78,10 @@ def main(argv: Sequence[str]) -> int:
         from components.serve import program
 
         return program.main([*program.SAGEMAKER, *argv[1:]])
+    if argv[:1] == ["sink"]:
+        from components.serve.sink import program as sink
+
+        return sink.main(argv[1:])
     if argv[:1] == ["supervise"]:
         from components.serve.deploy import supervisor
 

@@ -7,17 +7,29 @@ import os
 import signal
 import time
 from asyncio import TimerHandle, Transport
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 import uvicorn
+from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from components.serve.app import Server
 from components.serve.limits import Limits
 
 DRAIN_SECONDS = 20
 """For requests at work when the server is asked to stop; with the capture's 5 it stays below SageMaker's 30."""
+
+
+class Server(Protocol):
+    """What is served: ``serve.app.Server`` is one, ``serve.sink.app.Sink`` another."""
+
+    limits: Limits
+
+    def application(self) -> ASGIApp:
+        """Returns the ASGI application."""
+
+    def drain(self) -> None:
+        """Says that it is not ready any more; it still answers."""
 
 
 class Joining:

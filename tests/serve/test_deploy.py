@@ -179,12 +179,6 @@ def test_a_server_that_cannot_start_is_told_with_its_last_words(tmp_path: Path) 
     assert "nothing was running" in endpoint.undeploy().stderr
 
 
-def test_kubernetes_is_not_yet_a_target(endpoint: Endpoint) -> None:
-    refused = endpoint.deploy("--target", "kubernetes")
-    assert refused.returncode == 1
-    assert "expected the target local" in refused.stderr
-
-
 def test_a_damaged_archive_is_not_served(endpoint: Endpoint, tmp_path: Path) -> None:
     damaged = bytearray(endpoint.archive.read_bytes())
     damaged[len(damaged) // 2] ^= 1

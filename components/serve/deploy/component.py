@@ -4,7 +4,7 @@ from kfp import dsl
 from kfp.dsl import Artifact, Input, Model, Output, OutputPath, PipelineTaskFinalStatus
 from kfp.dsl.base_component import BaseComponent
 
-from components.artifacts import image
+from components import artifacts
 
 SERVE = ["python", "-m", "components.serve"]
 EXECUTOR = ("--executor-input", "{{$}}")
@@ -18,10 +18,12 @@ def _deploying(name: str, environment: str) -> BaseComponent:
         endpoint: Output[Artifact],
         url: OutputPath(str),  # type: ignore[valid-type]
         name: str,
-        state: str,
-        target: str = "local",
+        state: str = "",
+        target: str = "auto",
+        namespace: str = "",
         host: str = "127.0.0.1",
         port: int = 0,
+        models: str = "",
         capture_to: str = "",
         sampling_percentage: float = 20.0,
         capture_rotate_seconds: float = 60.0,
@@ -31,18 +33,27 @@ def _deploying(name: str, environment: str) -> BaseComponent:
         tensor_config: str = "",
         threads: int = 0,
         allow_code: bool = False,
+        options: str = "",
+        image: str = "",
+        placement: str = "",
+        replicas: int = 1,
+        max_replicas: int = 0,
+        cpu: str = "1",
+        memory: str = "2Gi",
         timeout: float = 120.0,
     ) -> dsl.ContainerSpec:
-        """Starts a supervised server for a packaged model and waits until it is ready."""
+        """Starts a server for a packaged model, here or on the cluster, and waits until it is ready."""
         given = [
             *("--archive", archive.path, "--endpoint", endpoint.path, "--url", url, "--name", name, "--state", state),
-            *("--target", target, "--host", host, "--port", port, "--capture-to", capture_to, "--tensors", tensors),
-            *("--sampling-percentage", sampling_percentage, "--capture-rotate-seconds", capture_rotate_seconds),
+            *("--target", target, "--namespace", namespace, "--host", host, "--port", port, "--models", models),
+            *("--capture-to", capture_to, "--sampling-percentage", sampling_percentage),
+            *("--capture-rotate-seconds", capture_rotate_seconds, "--tensors", tensors),
             *("--include-regex", include_regex, "--tensor-percentage", tensor_percentage),
             *("--tensor-config", tensor_config, "--threads", threads, "--allow-code", allow_code),
-            *("--timeout", timeout, *EXECUTOR),
+            *("--options", options, "--image", image, "--placement", placement, "--replicas", replicas),
+            *("--max-replicas", max_replicas, "--cpu", cpu, "--memory", memory, "--timeout", timeout, *EXECUTOR),
         ]
-        return dsl.ContainerSpec(image=image(environment), command=[*SERVE, "deploy"], args=given)
+        return dsl.ContainerSpec(image=artifacts.image(environment), command=[*SERVE, "deploy"], args=given)
 
     deploy.__name__ = name
     return dsl.container_component(deploy)
@@ -53,7 +64,15 @@ deploy_detector = _deploying("deploy_detector", "detector")
 
 
 @dsl.container_component
-def undeploy(name: str, state: str, timeout: float = 28.0, status: PipelineTaskFinalStatus = None) -> dsl.ContainerSpec:
+def undeploy(
+    name: str,
+    state: str = "",
+    target: str = "auto",
+    namespace: str = "",
+    timeout: float = 28.0,
+    status: PipelineTaskFinalStatus = None,
+) -> dsl.ContainerSpec:
     """Drains and stops what deploy started; does nothing where nothing runs."""
-    given = ["--name", name, "--state", state, "--timeout", timeout, "--status", status, *EXECUTOR]
-    return dsl.ContainerSpec(image=image("analysis"), command=[*SERVE, "undeploy"], args=given)
+    where = ["--name", name, "--state", state, "--target", target, "--namespace", namespace, "--timeout", timeout]
+    command, ended = [*SERVE, "undeploy"], ["--status", status, *EXECUTOR]
+    return dsl.ContainerSpec(image=artifacts.image("analysis"), command=command, args=[*where, *ended])
