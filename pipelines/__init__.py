@@ -10,8 +10,12 @@ the KFP UI takes it, and ``roadworthy run`` executes it on this machine. What is
     A run's parameters, checked against the pipeline's.
 ``targets.kfp``, ``targets.ir``
     Compiles a pipeline to IR; reads IR back into typed views.
+``targets.kfp_native``, ``targets.argo``
+    Compile IR to the objects of a cluster; ``targets.images`` says where the images come from.
 ``targets.local``
     Executes IR, each step in its image's environment or container.
+``submit``
+    Sends a pipeline to a cluster and follows it to its end.
 ``cli``
     The program ``roadworthy``.
 """

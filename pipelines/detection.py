@@ -14,11 +14,15 @@ from components.fine_tune.detector.component import fine_tune_detector
 from components.package.component import package
 from components.report.component import report_detection
 from components.serve.component import deploy_detector, undeploy
-from pipelines.placement import on_gpu
+from pipelines.placement import of_endpoints, on_gpu
 
 ENDPOINT = "detector"
 
-# The endpoint's state belongs to the run: two runs side by side do not meet.
+READY_SECONDS = 900.0
+"""A cluster may have to start a node for the endpoint, and the node to pull its image."""
+
+# The endpoint's state belongs to the run: two runs side by side do not meet. Where the run's root is in a bucket, its
+# steps are pods, and the endpoint is deployed beside them.
 STATE = f"{dsl.PIPELINE_ROOT_PLACEHOLDER}/endpoint"
 
 
@@ -41,6 +45,10 @@ def detection(
     num_samples: int = 500,
     probability_threshold: float = 0.5,
     baseline: str = "blur",
+    endpoint: str = ENDPOINT,
+    deploy_to: str = "auto",
+    namespace: str = "",
+    models: str = "",
 ) -> None:
     """Story B.
 
@@ -62,8 +70,13 @@ def detection(
         num_samples: Coalitions of segments that a picture is asked with.
         probability_threshold: Score from which a detection is explained.
         baseline: What absent segments show: ``blur``, ``noise``, ``mean``, or the place of a picture.
+        endpoint: Name of the endpoint; of two runs at a time on one cluster each needs its own.
+        deploy_to: ``local``, ``kubernetes``, or ``auto``: the cluster if the run's root is in a bucket.
+        namespace: Of the endpoint on the cluster; empty: the run's own.
+        models: Place that keeps the served archive for its pods, s3://…; empty: the run's root.
     """
-    stop = undeploy(name=ENDPOINT, state=STATE)
+    served = {"name": endpoint, "state": STATE, "target": deploy_to, "namespace": namespace}
+    stop = undeploy(**served)
     stop.set_caching_options(False)
     with dsl.ExitHandler(stop):
         pictures = scenes(
@@ -81,12 +94,17 @@ def detection(
             seed=seed,
         )
         packed = package(model=trained.outputs["model"])
-        endpoint = deploy_detector(archive=packed.outputs["archive"], name=ENDPOINT, state=STATE)
-        for task in (trained, endpoint):
-            on_gpu(task)
+        on_gpu(trained)
+        server = deploy_detector(
+            archive=packed.outputs["archive"],
+            models=models,
+            placement=of_endpoints(),
+            timeout=READY_SECONDS,
+            **served,
+        )
         reasons = clarify(
             images=pictures.outputs["dataset"],
-            url=endpoint.outputs["url"],
+            url=server.outputs["url"],
             config=config,
             count=explained,
             num_samples=num_samples,
@@ -95,7 +113,7 @@ def detection(
             seed=seed,
         )
         # What talks to a running endpoint is done anew in each run; what only computes comes from the cache.
-        for task in (endpoint, reasons):
+        for task in (server, reasons):
             task.set_caching_options(False)
         report_detection(
             title="Detection",

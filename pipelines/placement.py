@@ -12,15 +12,18 @@ A profile is data. Users add theirs in a YAML file (``--profiles my.yaml``), wit
       gpus: 1
       shared_memory: 2Gi
 
+An endpoint's pods are placed by the same profile (``of_endpoints``); the step that deploys them is not.
+
 Steps that are not marked get no toleration, so that they stay off nodes with the taint that GPU nodes have.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +106,15 @@ def using(profile: Profile) -> Iterator[None]:
         yield
     finally:
         _chosen.reset(token)
+
+
+def of_endpoints() -> str:
+    """Returns the chosen profile as ``serve deploy`` takes it, JSON; empty under ``cpu``.
+
+    The step that deploys is not placed itself: it only waits, and must not hold the GPU that its endpoint asks for.
+    """
+    profile = _chosen.get()
+    return "" if profile == Profile() else json.dumps(asdict(profile), sort_keys=True)
 
 
 def on_gpu(task: Any) -> Any:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from components.errors import PipelineError
+from pipelines.targets import sdk
 
 HERE = Path(__file__).resolve().parent
 
@@ -68,6 +69,7 @@ def find(name: str, known: Mapping[str, Entry]) -> Any:
 
 
 def _loaded(module: str, function: str) -> Any:
+    sdk.ready()
     try:
         return getattr(importlib.import_module(module), function)
     except Exception as error:  # the module runs the author's code, and the SDK raises all kinds

@@ -22,20 +22,24 @@ from components.monitor.component import baseline, check
 from components.package.component import package
 from components.report.component import report, report_unexplained
 from components.serve.component import deploy, replay, undeploy
-from pipelines.placement import on_gpu
+from pipelines.placement import of_endpoints, on_gpu
 
 ENDPOINT = "traffic-signs"
 
-# The endpoint's state and its captures belong to the run: two runs side by side do not meet.
+READY_SECONDS = 900.0
+"""A cluster may have to start a node for the endpoint, and the node to pull its image."""
+
+# The endpoint's state and its captures belong to the run: two runs side by side do not meet. Where the run's root is in
+# a bucket, its steps are pods, and the endpoint is deployed beside them.
 STATE = f"{dsl.PIPELINE_ROOT_PLACEHOLDER}/endpoint"
 CAPTURES = f"{dsl.PIPELINE_ROOT_PLACEHOLDER}/captured"
 
 
-def _window(traffic: Any) -> dict[str, Any]:
+def _window(traffic: Any, endpoint: Any) -> dict[str, Any]:
     """Returns the arguments by which a stage reads what was captured of a replay."""
     return {
         "place": CAPTURES,
-        "endpoint": ENDPOINT,
+        "endpoint": endpoint,
         "start": traffic.outputs["start"],
         "end": traffic.outputs["end"],
         "wait_for": traffic.outputs["captured"],
@@ -61,6 +65,10 @@ def traffic_signs(
     attacked: int = 200,
     explained: int = 8,
     share_threshold: float = 0.5,
+    endpoint: str = ENDPOINT,
+    deploy_to: str = "auto",
+    namespace: str = "",
+    models: str = "",
 ) -> None:
     """Story A.
 
@@ -82,8 +90,13 @@ def traffic_signs(
         attacked: How many images are attacked and sent.
         explained: How many flagged images of a violation are explained at most.
         share_threshold: Share of one class above which the monitor says that it is predicted too often.
+        endpoint: Name of the endpoint; of two runs at a time on one cluster each needs its own.
+        deploy_to: ``local``, ``kubernetes``, or ``auto``: the cluster if the run's root is in a bucket.
+        namespace: Of the endpoint on the cluster; empty: the run's own.
+        models: Place that keeps the served archive for its pods, s3://…; empty: the run's root.
     """
-    stop = undeploy(name=ENDPOINT, state=STATE)
+    served = {"name": endpoint, "state": STATE, "target": deploy_to, "namespace": namespace}
+    stop = undeploy(**served)
     stop.set_caching_options(False)
     with dsl.ExitHandler(stop):
         signs = data(
@@ -107,18 +120,19 @@ def traffic_signs(
             count=attacked,
             seed=seed,
         )
-        endpoint = deploy(
+        on_gpu(crafted)
+        server = deploy(
             archive=packed.outputs["archive"],
-            name=ENDPOINT,
-            state=STATE,
+            models=models,
             capture_to=CAPTURES,
             sampling_percentage=sampling_percentage,
             capture_rotate_seconds=2.0,
+            placement=of_endpoints(),
+            timeout=READY_SECONDS,
+            **served,
         )
-        for task in (crafted, endpoint):
-            on_gpu(task)
         sent = {
-            "url": endpoint.outputs["url"],
+            "url": server.outputs["url"],
             "concurrency": concurrency,
             "sampling_percentage": sampling_percentage,
         }
@@ -127,12 +141,14 @@ def traffic_signs(
         usual = replay(dataset=signs.outputs["dataset"], count=requests, seed=1, **sent).after(first)
         attack_sent = replay(dataset=crafted.outputs["adversarial"], seed=seed, **sent).after(usual)
         # At some hundred records, chance alone moves distributions by more than a tenth.
-        learned = baseline(comparison_threshold=0.2, **_window(first))
-        calm = check(baseline=learned.outputs["baseline"], share_threshold=share_threshold, **_window(usual))
-        alarm = check(baseline=learned.outputs["baseline"], share_threshold=share_threshold, **_window(attack_sent))
-        captured = capture(**_window(usual))
+        learned = baseline(comparison_threshold=0.2, **_window(first, endpoint))
+        calm = check(baseline=learned.outputs["baseline"], share_threshold=share_threshold, **_window(usual, endpoint))
+        alarm = check(
+            baseline=learned.outputs["baseline"], share_threshold=share_threshold, **_window(attack_sent, endpoint)
+        )
+        captured = capture(**_window(usual, endpoint))
         # What talks to a running endpoint is done anew in each run; what only computes comes from the cache.
-        for task in (endpoint, first, usual, attack_sent, learned, calm, alarm, captured):
+        for task in (server, first, usual, attack_sent, learned, calm, alarm, captured):
             task.set_caching_options(False)
         shown = {
             "title": "Traffic signs",
@@ -155,7 +171,7 @@ def traffic_signs(
                 archive=packed.outputs["archive"],
                 dataset=crafted.outputs["adversarial"],
                 place=CAPTURES,
-                endpoint=ENDPOINT,
+                endpoint=endpoint,
                 start=attack_sent.outputs["start"],
                 end=attack_sent.outputs["end"],
                 count=explained,

@@ -43,31 +43,39 @@ _Loader.yaml_implicit_resolvers = {
 }
 
 
-def load(text: str, source: str) -> list[Any]:
+class _OwnLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """For what this process wrote itself: nobody attacks, and libyaml reads it ten times as fast."""
+
+
+_OwnLoader.yaml_implicit_resolvers = _Loader.yaml_implicit_resolvers
+
+
+def load(text: str, source: str, *, own: bool = False) -> list[Any]:
     """Reads YAML documents of plain JSON data.
 
     Args:
         text: The documents.
         source: What to call them in errors.
+        own: This process wrote them itself a moment ago.
 
     Raises:
         PipelineError: For anything but plain data: broken YAML, aliases, duplicate keys, tags, nan.
     """
     try:
-        documents = list(yaml.load_all(text, Loader=_Loader))
+        documents = list(yaml.load_all(text, Loader=_OwnLoader if own else _Loader))
         json.dumps(documents, allow_nan=False)
     except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
         raise PipelineError(f"{source}: expected YAML of plain data, found: {' '.join(str(error).split())}") from None
     return documents
 
 
-def load_file(path: Path) -> list[Any]:
-    """Reads the YAML documents of a file of at most ``LIMIT`` bytes (see ``load``)."""
+def load_file(path: Path, what: str = "a compiled pipeline") -> list[Any]:
+    """Reads the YAML documents of a file of at most ``LIMIT`` bytes (see ``load``); ``what`` it is, for errors."""
     try:
         with path.open("rb") as file:
             content = file.read(LIMIT + 1)
     except OSError as error:
-        raise PipelineError(f"{path}: expected a compiled pipeline, found {error.strerror}") from None
+        raise PipelineError(f"{path}: expected {what}, found {error.strerror}") from None
     if len(content) > LIMIT:
         raise PipelineError(f"{path}: expected at most {LIMIT} bytes, found more")
     try:

@@ -9,7 +9,7 @@ from typing import Any
 from components.errors import PipelineError
 from pipelines import placement
 from pipelines.placement import Profile
-from pipelines.targets import documents, ir, parse
+from pipelines.targets import documents, ir, parse, sdk
 
 Documents = list[Any]
 
@@ -24,10 +24,9 @@ def compiled(pipeline: Any, profile: Profile | None = None) -> Documents:
     Raises:
         PipelineError: The KFP SDK is not installed, or refuses the pipeline.
     """
-    try:
-        from kfp import compiler
-    except ImportError:
-        raise PipelineError("expected the KFP SDK, found none: pip install 'roadworthy[pipelines]'") from None
+    sdk.ready()
+    from kfp import compiler
+
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "pipeline.yaml"
         try:
@@ -36,7 +35,7 @@ def compiled(pipeline: Any, profile: Profile | None = None) -> Documents:
             compiler.Compiler().compile(pipeline, str(path))
         except (ValueError, TypeError, RuntimeError) as error:  # the SDK has no exception of its own above these
             raise PipelineError(f"{getattr(pipeline, 'name', pipeline)}: {error}") from error
-        return documents.load_file(path)
+        return documents.load(path.read_text(encoding="utf-8"), str(path), own=True)
 
 
 def text(content: Documents) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import copy
 import json
 import re
+import resource
 import subprocess
-import time
+import sys
 from pathlib import Path
 
 import argo_probes
@@ -39,14 +40,15 @@ def test_the_manifests_are_what_the_pipelines_compile_to(monkeypatch, capsys):
     assert cli.main(["compile", "--target", "all", "--check"]) == 0, capsys.readouterr().out
 
 
-def test_every_pipeline_is_compiled_to_both_targets_in_under_three_seconds(monkeypatch, capsys):
-    monkeypatch.chdir(ROOT)
-    cli.main(["compile", "--target", "kfp", "--check"])  # the SDK and the pipelines are imported once
+def test_every_pipeline_is_compiled_to_every_target_in_under_three_seconds():
+    """From a cold start, as processor time: what else the machine does is not the compiler's."""
     took = []
-    for _ in range(3):
-        began = time.perf_counter()
-        cli.main(["compile", "--target", "all", "--check"])
-        took.append(time.perf_counter() - began)
+    for _ in range(2):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        command = [sys.executable, "-m", "pipelines", "compile", "--target", "all", "--check"]
+        assert subprocess.run(command, cwd=ROOT, capture_output=True, check=False).returncode == 0
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        took.append(after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime)
     assert min(took) < 3.0
 
 
@@ -59,7 +61,7 @@ def test_the_bytes_do_not_depend_on_the_process(roadworthy, tmp_path):
         assert done.returncode == 0, done.stderr
         contents.append({str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*.yaml"))})
     assert contents[0] == contents[1]
-    assert {path.parent.name for path in (tmp_path / "0").rglob("*.yaml")} == {"kfp", "argo"}
+    assert {path.parent.name for path in (tmp_path / "0").rglob("*.yaml")} == {"kfp", "kfp-k8s", "argo"}
 
 
 def test_a_compiled_file_gives_the_same_manifest(tmp_path):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ from pipelines.placement import PROFILES, Profile
 from pipelines.targets import documents
 
 ACCELERATED = {
-    "traffic-signs": {"exec-adversarial", "exec-compare", "exec-deploy", "exec-fine-tune"},
+    "traffic-signs": {"exec-adversarial", "exec-compare", "exec-fine-tune"},
     "monitoring": {"exec-explain"},
 }
 
@@ -43,6 +45,37 @@ def test_the_steps_that_gain_by_a_gpu_and_only_they_are_placed(name: str, tmp_pa
         for label, one in executors(content).items()
         if "resources" in one.get("container", {}) and label not in ACCELERATED[name]
     ]
+
+
+@pytest.mark.parametrize("name", ["traffic-signs", "detection"])
+def test_an_endpoint_gets_the_profile_and_the_step_that_deploys_it_does_not(name: str, tmp_path: Path) -> None:
+    content = compiled(tmp_path, name, "--profile", "g4dn")
+    (dag,) = (
+        one["dag"] for one in content[0]["components"].values() if "deploy" in str(one.get("dag", {}).get("tasks"))
+    )
+    (task,) = (one for key, one in dag["tasks"].items() if key.startswith("deploy"))
+    given = task["inputs"]["parameters"]["placement"]["runtimeValue"]["constant"]
+    assert json.loads(given) == json.loads(json.dumps(asdict(PROFILES["g4dn"])))
+    placed = content[1]["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
+    assert not [label for label in placed if "deploy" in label]
+
+
+@pytest.mark.parametrize("name", ["traffic-signs", "detection"])
+def test_what_deploys_and_what_removes_agree_on_what_and_where(name: str, tmp_path: Path) -> None:
+    content = compiled(tmp_path, name)
+    tasks = {
+        key: one
+        for dag in (content[0]["root"]["dag"], *(one.get("dag", {}) for one in content[0]["components"].values()))
+        for key, one in dag.get("tasks", {}).items()
+        if "deploy" in key
+    }
+    assert len(tasks) == 2
+    shared = ("name", "state", "target", "namespace")
+    said = [
+        {key: str(one["inputs"]["parameters"][key]).replace("pipelinechannel--", "") for key in shared}
+        for one in tasks.values()
+    ]
+    assert said[0] == said[1]
 
 
 @pytest.mark.parametrize("profile", PROFILES)

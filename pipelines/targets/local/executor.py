@@ -94,7 +94,7 @@ def execute(
     if not options.dry:
         _write_summary(result)
         pages.publish(result)
-    observer.ended(result)
+    observer.ended()
     return result
 
 

@@ -25,7 +25,10 @@ PLANNED = "PLANNED"
 
 @dataclass
 class Record:
-    """One step: times in seconds since the epoch, ``attempts`` 0 if it was not run (cached, skipped)."""
+    """One step: times in seconds since the epoch, ``attempts`` 0 if it was not run (cached, skipped).
+
+    ``said`` is what a step elsewhere says of itself, where no log lies here: what it waits for, why it failed.
+    """
 
     label: str
     image: str = ""
@@ -37,6 +40,7 @@ class Record:
     log: Path | None = None
     outputs: Outputs = field(default_factory=Outputs)
     error: str = ""
+    said: str = ""
 
 
 @dataclass
@@ -57,11 +61,11 @@ class Result:
 class Observer(Protocol):
     """Is told what happens; called from several threads, one call at a time."""
 
-    def began(self, records: list[Record], folder: Path) -> None:
-        """The run begins; these steps are known already."""
+    def began(self, records: list[Record], place: Path | str) -> None:
+        """The run begins at this place; these steps are known already."""
 
     def changed(self, record: Record) -> None:
         """A step's state is another now."""
 
-    def ended(self, result: Result) -> None:
+    def ended(self) -> None:
         """The run is over."""

@@ -19,7 +19,7 @@ from pipelines.targets.local.records import Observer, Record, Result
 TAIL = 15
 """Lines of a failed step's log that are shown."""
 
-_WORDS = {
+WORDS = {
     records.PENDING: "waiting",
     records.RUNNING: "running",
     records.SUCCEEDED: "done",
@@ -37,7 +37,7 @@ def words(record: Record) -> str:
     if record.cached:
         return "done (kept from an earlier run)"
     again = f", attempt {record.attempts}" if record.attempts > 1 else ""
-    return _WORDS[record.state] + again
+    return WORDS[record.state] + again
 
 
 def seconds(record: Record) -> float:
@@ -54,9 +54,12 @@ def tail(log: Path | None, lines: int = TAIL) -> str:
     with log.open("rb") as file:
         file.seek(max(0, file.seek(0, 2) - 64_000))
         text = file.read().decode(errors="replace")
-    # What a step writes must not steer the terminal.
-    clean = "".join(character if character.isprintable() or character in "\n\t" else "·" for character in text)
-    return "\n".join(f"    {line}" for line in clean.splitlines()[-lines:])
+    return "\n".join(f"    {line}" for line in clean(text).splitlines()[-lines:])
+
+
+def clean(text: str) -> str:
+    """Returns a text that a step wrote without what would steer the terminal."""
+    return "".join(character if character.isprintable() or character in "\n\t" else "·" for character in text)
 
 
 class Lines:
@@ -69,28 +72,29 @@ class Lines:
     def __init__(self, stream: TextIO) -> None:
         self.stream = stream
 
-    def began(self, records: list[Record], folder: Path) -> None:
-        """Says where the run lies."""
-        print(f"run {folder}", file=self.stream, flush=True)
+    def began(self, records: list[Record], place: Path | str) -> None:
+        """Says where the run is."""
+        print(f"run {place}", file=self.stream, flush=True)
 
     def changed(self, record: Record) -> None:
         """Prints the step's line."""
-        print(f"{record.label}  {words(record)}  {seconds(record):.1f} s", file=self.stream, flush=True)
+        said = f"  {clean(record.said)}" if record.said else ""
+        print(f"{record.label}  {words(record)}  {seconds(record):.1f} s{said}", file=self.stream, flush=True)
 
-    def ended(self, result: Result) -> None:
+    def ended(self) -> None:
         """Nothing more to say: the closing words are the program's."""
 
 
 class Silent:
     """Shows nothing: a dry run's plan is shown when it is whole."""
 
-    def began(self, records: list[Record], folder: Path) -> None:
+    def began(self, records: list[Record], place: Path | str) -> None:
         """Shows nothing."""
 
     def changed(self, record: Record) -> None:
         """Shows nothing."""
 
-    def ended(self, result: Result) -> None:
+    def ended(self) -> None:
         """Shows nothing."""
 
 
@@ -109,10 +113,10 @@ class LiveTable:
             get_renderable=self._table, console=self._console, refresh_per_second=4, redirect_stdout=False
         )
 
-    def began(self, records: list[Record], folder: Path) -> None:
+    def began(self, records: list[Record], place: Path | str) -> None:
         """Shows the steps that are known."""
         self._records = {record.label: record for record in records}
-        self._console.print(f"run {folder}", highlight=False, soft_wrap=True)
+        self._console.print(f"run {place}", highlight=False, soft_wrap=True)
         self._live.start()
 
     def changed(self, record: Record) -> None:
@@ -120,7 +124,7 @@ class LiveTable:
         with self._lock:
             self._records[record.label] = record
 
-    def ended(self, result: Result) -> None:
+    def ended(self) -> None:
         """Draws the table a last time."""
         self._live.stop()
 
@@ -135,7 +139,7 @@ class LiveTable:
         for record in shown:
             time_shown = f"{seconds(record):.1f}" if seconds(record) else ""
             state = Text(words(record), style=_COLOURS.get(record.state, "dim"))
-            said = tail(record.log, 1).strip() if record.state == records.RUNNING else ""
+            said = clean(record.said) or (tail(record.log, 1).strip() if record.state == records.RUNNING else "")
             table.add_row(Text(record.label), state, time_shown, Text(said))
         return table
 
@@ -156,7 +160,7 @@ def report(result: Result) -> str:
     ran = sum(record.attempts > 0 for record in result.records)
     took = result.finished - result.started
     closing = (
-        f"{result.pipeline}: {_WORDS[result.state]} in {took:.1f} s, {ran} steps run, {kept} kept from earlier runs"
+        f"{result.pipeline}: {WORDS[result.state]} in {took:.1f} s, {ran} steps run, {kept} kept from earlier runs"
     )
     parts += [closing, *links, f"  results: {result.folder}", f"  summary: {result.folder / 'summary.json'}"]
     return "\n".join(part for part in parts if part)
