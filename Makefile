@@ -5,10 +5,20 @@ DEV := .venvs/dev/bin/python
 # Two suites' files at a time; numeric libraries that each take all cores would only stand in each other's way.
 WORKERS ?= 2
 test: export OMP_NUM_THREADS = 1
+# How images are built, see images/README.md. Layers carry no time, so that equal contents are equal bytes.
+ENGINE ?= podman
+BASE ?= docker.io/library/python:3.11-slim-bookworm
+VARIANT ?=
+IMAGES ?= analysis detector torch
+VERSION = $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+REVISION ?= $(shell git describe --always --dirty --abbrev=40 2>/dev/null)
+ENGINE_FLAGS ?=
+BUILD_ARGS ?=
+UNTIMED = $(if $(findstring podman,$(ENGINE)),--timestamp 0,--build-arg SOURCE_DATE_EPOCH=0)
 TEST = tests/run.py -q -n $(WORKERS) --dist loadfile --durations=5
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint goldens bench lock clean spotless environments tools FORCE
+.PHONY: help demo test hostile lint goldens bench images lock clean spotless environments tools FORCE
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -22,22 +32,41 @@ test: environments tools ## all tests, each image's stages in that image's envir
 	.venvs/kubernetes/bin/python $(TEST) tests/kubernetes
 	.venvs/analysis/bin/python $(TEST) tests/artifacts tests/images tests/signs tests/data tests/scenes tests/package tests/storage tests/capture tests/report tests/monitor tests/clarify
 	.venvs/torch/bin/python $(TEST) tests/data/test_torchvision.py tests/fine_tune tests/serve tests/adversarial tests/fullgrad tests/tensors tests/report/test_explanations.py tests/clarify/test_packages.py
+	.venvs/torch/bin/python $(TEST) -m 'not slow' tests/hostile --ignore=tests/hostile/test_runner_kills.py
+	$(DEV) $(TEST) tests/hostile/test_runner_kills.py
 	.venvs/detector/bin/python $(TEST) tests/detector tests/report/test_detection_formats.py
 	.venvs/detector/bin/python $(TEST) -m 'not slow' tests/clarify
+
+hostile: environments tools .venvs/hostile ## the long version of tests/hostile: every case, hundreds of kills, millions of fuzzer runs, soak (an hour and a half)
+	bash tests/hostile/long.sh
 
 lint: .venvs/dev ## ruff (rules and format), mypy --strict on components/ and pipelines/
 	.venvs/dev/bin/ruff check .
 	.venvs/dev/bin/ruff format --check .
 	.venvs/dev/bin/mypy
 
-goldens: .venvs/dev .venvs/analysis ## compile every pipeline into manifests/pipelines/, and the picture of the README (tests only compare)
+goldens: .venvs/dev .venvs/analysis ## compile every pipeline into manifests/pipelines/, an endpoint, and the picture of the README (tests only compare)
 	$(DEV) -m pipelines compile --target all
+	$(DEV) -m pipelines compile --target argo --profile g4dn --output manifests/components/gpu-g4dn/pipelines
+	.venvs/analysis/bin/python -m components.serve manifests --name traffic-signs \
+	  --archive s3://roadworthy/models/traffic-signs/model.tar.gz --digest sha256:$$(printf '%064d' 0) \
+	  --replicas 2 --max-replicas 6 --capture-to s3://roadworthy/captured > manifests/base/serving/endpoint.yaml
 	.venvs/analysis/bin/python -m components.data.signs --sheet components/data/signs/contact_sheet.png --side 104 --columns 11
 
 bench: environments .venvs/bench-fullgrad .venvs/bench-shapley ## measure the server beside others, capture's cost, FullGrad's speed, Shapley values' errors
 	.venvs/torch/bin/python tests/bench/run.py
 	.venvs/bench-fullgrad/bin/python tests/bench/fullgrad_speed.py
 	.venvs/bench-shapley/bin/python tests/bench/shapley_accuracy.py
+
+images: $(IMAGES:%=build/sbom/%.json) ## build the three images and their SBOMs: ENGINE=podman|docker BASE=… VARIANT=cpu|gpu BUILD_ARGS=… (images/README.md)
+
+build/sbom/%.json: FORCE
+	@mkdir -p $(@D)
+	$(ENGINE) build $(ENGINE_FLAGS) $(UNTIMED) --build-arg BASE=$(BASE) $(VARIANT:%=--build-arg VARIANT=%) \
+	  --build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION) $(BUILD_ARGS) \
+	  --file images/$*/Containerfile --tag roadworthy/$*:$(VERSION) .
+	$(ENGINE) run --rm --network none --read-only roadworthy/$*:$(VERSION) cat /opt/roadworthy/sbom.json > $@.partial
+	@mv $@.partial $@
 
 lock: ## renew the lock files from requirements*.in (needs uv)
 	bash images/lock.sh
