@@ -29,6 +29,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import shutil
 import signal
 import sys
@@ -78,9 +79,7 @@ class Stage:
     def __init__(self, name: str, summary: str) -> None:
         self.name = name
         self.declared: dict[str, Declared] = {}
-        self.parser = argparse.ArgumentParser(
-            prog=f"python -m components.{name}", description=summary, allow_abbrev=False
-        )
+        self.parser = _Parser(prog=f"python -m components.{name}", description=summary, allow_abbrev=False)
         self.parser.add_argument(
             "--executor-input", metavar="JSON", help="KFP's {{$}}: where the outputs' metadata is to be written"
         )
@@ -134,6 +133,21 @@ class Stage:
         finally:
             signal.signal(signal.SIGTERM, previous)
         return 0
+
+
+class _Parser(argparse.ArgumentParser):
+    """argparse without its way with ``--flag=--``, which it takes for no value at all, unread and unchecked."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parses; a flag with the value ``--`` is a wrong command line."""
+        for one in sys.argv[1:] if args is None else args:
+            if one.startswith("--") and one.endswith("=--"):
+                self.error(f"argument {one.removesuffix('=--')}: expected a value, found '--'")
+        return super().parse_known_args(args, namespace)
+
+    def error(self, message: str) -> NoReturn:
+        """Ends the program as a wrong command line does."""
+        super().error(_masked(message))
 
 
 class Outputs:
@@ -225,18 +239,22 @@ class Outputs:
 def replacing(path: Path) -> Iterator[Path]:
     """Yields a name beside ``path``; what was written there takes the place of ``path`` when the block ends well.
 
-    The name is always the same, so that what a killed run left is swept away by the next one.
+    The names beside it are always the same, so that what a killed run left is swept away by the next one. A folder
+    that is in the way is renamed before it is removed: at any moment, ``path`` is whole or not there.
     """
-    partial = path.parent / f".{path.name}.partial"
+    partial, old = (path.parent / f".{path.name}.{state}" for state in ("partial", "old"))
     path.parent.mkdir(parents=True, exist_ok=True)
     _remove(partial)
+    _remove(old)
     try:
         yield partial
+        partial.lstat()  # was anything written? If not, what is there stays.
         if path.is_dir():  # a folder cannot be renamed over a full one
-            _remove(path)
+            path.rename(old)
         os.replace(partial, path)
     finally:
         _remove(partial)
+        _remove(old)
 
 
 def boolean(text: str) -> bool:
@@ -248,15 +266,19 @@ def boolean(text: str) -> bool:
 
 
 def number(kind: type[int] | type[float], low: float, high: float = float("inf")) -> Callable[[str], Any]:
-    """Returns a parameter type that takes an ``int`` or ``float`` between ``low`` and ``high``, both included."""
+    """Returns a parameter type that takes an ``int`` or ``float`` between ``low`` and ``high``, both included.
+
+    Without ``high``, a whole number fits into 64 bits and another is finite: what is beyond that was not meant.
+    """
+    high = min(high, 2**63 - 1 if kind is int else sys.float_info.max)
 
     def parse(text: str) -> int | float:
         try:
             value = kind(text)
         except ValueError:
-            raise argparse.ArgumentTypeError(f"expected {_article(kind)}, found {text!r}") from None
+            raise argparse.ArgumentTypeError(f"expected {_article(kind)}, found {text[:80]!r}") from None
         if not low <= value <= high:  # also refuses nan
-            raise argparse.ArgumentTypeError(f"expected {_article(kind)} from {low:g} to {high:g}, found {text!r}")
+            raise argparse.ArgumentTypeError(f"expected {_article(kind)} from {low:g} to {high:g}, found {text[:80]!r}")
         return value
 
     parse.kind = "integer" if kind is int else "number"  # type: ignore[attr-defined]
@@ -283,9 +305,15 @@ def _article(kind: type) -> str:
 
 def _existing(text: str) -> Path:
     path = Path(text)
-    if not path.exists():
-        raise argparse.ArgumentTypeError(f"expected a file or folder, found nothing at {text!r}")
-    return path
+    try:
+        if path.is_file() or path.is_dir():
+            return path
+        if path.exists():  # a pipe would be waited for, a device has no end
+            raise argparse.ArgumentTypeError(f"expected a file or folder, found a pipe or device at {text[:200]!r}")
+    except OSError as error:  # a name that is too long, a folder that may not be entered
+        found = f"{error.strerror} at {text[:80]!r}"
+        raise argparse.ArgumentTypeError(f"expected a file or folder, found {found}") from None
+    raise argparse.ArgumentTypeError(f"expected a file or folder, found nothing at {text[:200]!r}")
 
 
 def _executor_input(text: str | None) -> dict[str, Any]:
@@ -301,8 +329,13 @@ def _executor_input(text: str | None) -> dict[str, Any]:
 
 
 def _one_line(error: Exception) -> str:
-    text = " ".join(str(error).split())
+    text = _masked(" ".join(str(error).split()))
     return text if isinstance(error, RoadworthyError) else f"{type(error).__name__}: {text}"
+
+
+def _masked(text: str) -> str:
+    """Returns a message without what stands before the host of a URI: it may hold a password."""
+    return re.sub(r"//[^/@\s'\"]*@", "//…@", text)
 
 
 def _remove(path: Path) -> None:

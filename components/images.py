@@ -24,6 +24,8 @@ Pixels = NDArray[np.uint8]
 FORMATS = ("JPEG", "PNG", "PPM")
 
 _JPEG = b"\xff\xd8\xff"
+# Netpbm's own six. Pillow's PPM reader takes more: floats, whose 0 to 1 would all be black, and forms of its own.
+_PNM = tuple(b"P%d" % number for number in range(1, 7))
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -60,6 +62,8 @@ def decode(data: bytes, limits: Limits = Limits()) -> Pixels:  # noqa: B008 - a 
         return pixels
     try:
         with _pillow().open(io.BytesIO(data), formats=FORMATS) as image:
+            if image.format == "PPM" and not data.startswith(_PNM):
+                raise ImageError(f"expected PNM of whole numbers, P1 to P6, found {data[:6]!r}")
             _check_size(image.size, limits)
             return _rgb(image)
     except ImageError:

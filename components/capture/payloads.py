@@ -73,9 +73,9 @@ def _array(body: bytes) -> NDArray[Any]:
         shape, columns_first, kind = read(stream, max_header_size=_HEADER)
         # A view of the bytes that are there: a header may promise more than memory holds.
         flat = np.frombuffer(body, kind, math.prod(shape), stream.tell())
+        return flat.reshape(shape, order="F" if columns_first else "C")
     except Exception as error:  # the header is a Python literal that anybody may have written
         raise ImageError(f"expected an npy array, found {type(error).__name__}") from None
-    return flat.reshape(shape, order="F" if columns_first else "C")
 
 
 def _document(body: bytes, tail: bytes) -> Iterator[Pixels]:

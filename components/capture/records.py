@@ -9,7 +9,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from components.errors import RecordError
+from components import parquet
+from components.errors import InputError, RecordError
 
 INDEX = "index.parquet"
 COLUMNS = ("event_id", "time", "position", "class", "label", "score", "image", "duplicate")
@@ -76,18 +77,21 @@ def read(folder: Path) -> Records:
         RecordError: The folder has no index, or one that lacks a column or has one of another type.
     """
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     path, records = folder / INDEX, Records(folder)
     if not path.is_file():
         raise RecordError(f"captured: expected a folder with {INDEX}, found none in {folder.name!r}")
     try:
-        with pq.ParquetFile(path) as file:
-            _check(file.schema_arrow)
-            for batch in file.iter_batches(_ROWS, columns=list(COLUMNS)):
+        with parquet.open_file(path) as file:
+            _check(parquet.schema(file))
+            for batch in parquet.pieces(file, COLUMNS, _ROWS):
                 _add(records, batch.to_pylist())
     except (pa.ArrowException, OSError) as error:
         raise RecordError(f"captured: {INDEX}: expected Parquet, found {type(error).__name__}: {error}") from None
+    except RecordError:
+        raise
+    except InputError as error:
+        raise RecordError(f"captured: {INDEX}: {error}") from None
     return records
 
 

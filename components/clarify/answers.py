@@ -86,7 +86,7 @@ def names(body: bytes) -> dict[int, str]:
         found = json.loads(body)["predictions"]
         told = [one for p in found for one in (p.get("detections") or p.get("top") or [p])]
         return {int(one["class"]): str(one["label"]) for one in told}
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError):
         return {}
 
 
@@ -104,7 +104,7 @@ def _npy(body: bytes) -> Floats:
     except Exception as error:  # numpy parses the header as Python, and raises what Python's parser does
         raise EndpointError(f"expected .npy data, found {type(error).__name__}: {str(error)[:120]}") from None
     rest = memoryview(body)[stream.tell() :]
-    if dtype.kind != "f" or math.prod(shape) * dtype.itemsize != len(rest):
+    if dtype.kind != "f" or min(shape, default=0) < 0 or math.prod(shape) * dtype.itemsize != len(rest):
         raise EndpointError(f"expected a .npy of floats with all its data, found {dtype} {shape} in {len(rest)} bytes")
     array = np.frombuffer(rest, dtype).reshape(shape, order="F" if fortran else "C")
     return array.astype(np.float32, copy=False)
@@ -151,8 +151,11 @@ def _numbers(rows: list[Any], width: int) -> Floats:
     if any(not isinstance(row, list) or len(row) != width or set(map(type, row)) - {int, float} for row in rows):
         bad = next(r for r in rows if not isinstance(r, list) or len(r) != width or set(map(type, r)) - {int, float})
         raise EndpointError(f"expected rows of {width} numbers, found {_shown(bad)}")
-    with np.errstate(over="ignore"):
-        return np.array(rows, np.float64).astype(np.float32)
+    try:
+        with np.errstate(over="ignore"):
+            return np.array(rows, np.float64).astype(np.float32)
+    except OverflowError:  # a whole number of 400 digits is one to JSON
+        raise EndpointError(f"expected rows of {width} numbers, found one beyond 1e308") from None
 
 
 def _shown(found: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 from collections.abc import Collection, Mapping
@@ -11,6 +12,7 @@ from typing import Any
 from components.errors import DatasetError
 
 _MAX_ABOUT = 1024 * 1024
+_MAX_IMAGE = 64 * 1024 * 1024
 _KINDS = {"format": int, "name": str, "source": str, "seed": int, "labels": list, "counts": dict, "digest": str}
 
 
@@ -41,8 +43,7 @@ def read_about(path: Path, more: Mapping[str, type]) -> dict[str, Any]:
         DatasetError: There is none, or it is no JSON of that form.
     """
     try:
-        with path.open("rb") as file:
-            about = json.loads(file.read(_MAX_ABOUT))
+        about = json.loads(_plain(path, _MAX_ABOUT))
     except (OSError, ValueError, RecursionError) as error:
         raise DatasetError(f"{path}: expected a dataset's description, found {type(error).__name__}: {error}") from None
     kinds = {**_KINDS, **more}
@@ -60,12 +61,20 @@ def read_checked(folder: Path, path: str, sha256: str) -> bytes:
         DatasetError: It is missing, or its bytes are not those of the digest.
     """
     try:
-        data = (folder / path).read_bytes()
+        data = _plain(folder / path, _MAX_IMAGE)
     except OSError as error:
         raise DatasetError(f"{path}: expected an image, found none ({error.strerror})") from None
     if hashlib.sha256(data).hexdigest() != sha256:
         raise DatasetError(f"{path}: expected the bytes with the sha256 {sha256}, found others")
     return data
+
+
+def _plain(path: Path, most: int) -> bytes:
+    """Returns at most ``most`` bytes of a plain file: a pipe would be waited for, and a device has no end."""
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "no plain file")
+    with path.open("rb") as file:
+        return file.read(most)
 
 
 def compare(folder: Path, expected: Collection[str], beside: Collection[str] = ()) -> tuple[list[str], list[str]]:

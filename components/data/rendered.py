@@ -6,11 +6,8 @@ many processes as there are cores, and any number of them writes the same bytes.
 
 from __future__ import annotations
 
-import multiprocessing
 import os
-import signal
 from collections.abc import Collection, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,6 +16,7 @@ from components.data.dataset import DatasetWriter
 from components.data.index import Box, track_name
 from components.data.progress import Progress
 from components.data.splits import FRACTIONS, split_by_track
+from components.data.workers import pool
 from components.images import encode_png
 
 TRACKS_PER_CLASS = 30
@@ -87,17 +85,11 @@ def _rendered(jobs: Collection[_Job], workers: int) -> Iterator[list[_Frame]]:
     if workers == 1:
         yield from map(_render_track, jobs)
         return
-    # Spawned, not forked: a fork would copy the locks of whatever threads the libraries have started.
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(min(workers, len(jobs)), context, initializer=_leave_interrupts_to_parent)
+    shared = pool(min(workers, len(jobs)))
     try:
-        yield from pool.map(_render_track, jobs)
+        yield from shared.map(_render_track, jobs)
     finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _leave_interrupts_to_parent() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+        shared.shutdown(cancel_futures=True)
 
 
 def _render_track(job: _Job) -> list[_Frame]:

@@ -7,10 +7,10 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeVar
 
-from components.errors import DatasetError
+from components import parquet
+from components.errors import DatasetError, InputError
 
 MAX_ROWS = 5_000_000
-MAX_BYTES = 2 * 1024**3
 
 Row = TypeVar("Row")
 
@@ -35,29 +35,30 @@ def read(path: Path, kind: type[Row]) -> list[Row]:
         DatasetError: It is no Parquet, has other columns, or more rows or bytes than a dataset may have.
     """
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
+    rows: list[Row] = []
     try:
-        with pq.ParquetFile(path) as file:
+        with parquet.open_file(path) as file:
             _check_footer(file, kind, path)
-            columns = file.read().to_pydict()
+            for piece in parquet.pieces(file):
+                rows += [kind(*values) for values in zip(*piece.to_pydict().values(), strict=True)]
     except (pa.ArrowException, OSError) as error:
         raise DatasetError(f"{path.name}: expected Parquet, found {type(error).__name__}: {error}") from None
-    return [kind(*values) for values in zip(*columns.values(), strict=True)]
+    except DatasetError:
+        raise
+    except InputError as error:
+        raise DatasetError(f"{path.name}: {error}") from None
+    return rows
 
 
 def _check_footer(file: Any, kind: type, path: Path) -> None:
     """Refuses a foreign file before a page of it is read."""
-    expected, found = _schema(kind), file.schema_arrow
+    expected, found = _schema(kind), parquet.schema(file)
     if not found.equals(expected):
         names = ", ".join(f"{f.name} {f.type}" for f in found)
         raise DatasetError(f"{path.name}: expected the columns {', '.join(expected.names)}, found {names[:500]}")
-    size = sum(file.metadata.row_group(i).total_byte_size for i in range(file.metadata.num_row_groups))
-    if file.metadata.num_rows > MAX_ROWS or size > MAX_BYTES:
-        raise DatasetError(
-            f"{path.name}: expected at most {MAX_ROWS} rows and {MAX_BYTES} bytes, "
-            f"found {file.metadata.num_rows} rows, {size} bytes"
-        )
+    if file.metadata.num_rows > MAX_ROWS:
+        raise DatasetError(f"{path.name}: expected at most {MAX_ROWS} rows, found {file.metadata.num_rows}")
 
 
 def _schema(kind: type) -> Any:

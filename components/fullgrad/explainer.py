@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import nn
 
+from components.capture.tensors.modules import plain
 from components.errors import CompletenessError, InputError
 from components.fullgrad import diagnosis, folding, saliency
 from components.fullgrad.decomposition import TOLERANCES, Decomposition, Target, decompose
@@ -28,12 +29,13 @@ class Explainer:
             rounding only.
 
     Raises:
-        InputError: The model is in training mode, or cannot be copied.
+        InputError: The model is in training mode, cannot be copied, or is a script, a compiled module or a parallel
+            wrapper, of whose parts hooks see nothing.
     """
 
     def __init__(self, model: nn.Module, *, fold: bool = True) -> None:
         self._model = model
-        self._network = private_copy(model)
+        self._network = private_copy(plain(model))
         self._fold = fold
         self._folded: Mapping[str, Sequence[Bias]] | None = None
         # In memory: channels last is what convolutions on processors take fastest.

@@ -17,10 +17,10 @@ from components.capture import payloads
 from components.capture.predictions import Prediction, predictions
 from components.capture.record import Exchange
 from components.capture.window import Window
-from components.errors import ImageError, InputError
+from components.errors import ImageError
 from components.images import Pixels
+from components.report.verdicts import flagged_batches
 
-FLAGGED = "flagged.parquet"
 COLUMNS = ("violation", "event_id", "class")
 
 
@@ -82,20 +82,13 @@ def choose(results: Path, count: int, counts: Counts) -> dict[str, Wanted]:
     Raises:
         InputError: The folder has no ``flagged.parquet`` with the columns that are needed.
     """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     lowest: dict[str, dict[str, set[int | None]]] = {}
     heaps: dict[str, list[tuple[int, str]]] = {}
-    try:
-        with pq.ParquetFile(results / FLAGGED) as file:
-            for batch in file.iter_batches(columns=list(COLUMNS)):
-                for violation, event_id, number in zip(*(batch[name].to_pylist() for name in COLUMNS), strict=True):
-                    counts.flagged += 1
-                    kept = lowest.setdefault(violation, {})
-                    _offer(heaps.setdefault(violation, []), kept, event_id, number, count)
-    except (pa.ArrowException, OSError, KeyError) as error:
-        raise InputError(f"{results}: expected {FLAGGED} with {', '.join(COLUMNS)}, found {error}") from None
+    for batch in flagged_batches(results, COLUMNS):
+        for violation, event_id, number in zip(*(batch[name].to_pylist() for name in COLUMNS), strict=True):
+            counts.flagged += 1
+            kept = lowest.setdefault(violation, {})
+            _offer(heaps.setdefault(violation, []), kept, event_id, number, count)
     wanted: dict[str, Wanted] = {}
     for violation in sorted(lowest):
         for event_id, classes in lowest[violation].items():

@@ -9,6 +9,7 @@ unrelated if no two of them are related.
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from components.errors import InputError
 
 NONE = "none"
 _TABLES = Path(__file__).parent / "related.json"
+_MOST = 1_000  # classes of a group: its pairs are held
+_BYTES = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -58,15 +61,21 @@ def read(text: str) -> Related | None:
     if text in known:
         return _table(known[text])
     try:
-        content = text if text.lstrip().startswith("{") else Path(text).read_text(encoding="utf-8")
-        return _table(json.loads(content))
+        return _table(json.loads(text if text.lstrip().startswith("{") else _content(Path(text))))
     except OSError as error:
         wanted = ", ".join([*known, NONE])
         raise InputError(
             f"related: expected {wanted}, JSON or a file, found {text[:80]!r} ({error.strerror})"
         ) from None
-    except ValueError:
+    except (ValueError, RecursionError):
         raise InputError(f"related: expected JSON, found {text[:80]!r}") from None
+
+
+def _content(path: Path) -> str:
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "no plain file")
+    with path.open(encoding="utf-8") as file:
+        return file.read(_BYTES)
 
 
 def _table(found: Any) -> Related:
@@ -75,9 +84,10 @@ def _table(found: Any) -> Related:
     pairs = set()
     for name, group in found.items():
         whole = isinstance(group, list) and all(isinstance(one, int) and not isinstance(one, bool) for one in group)
-        if not whole or len(group) < 2:
+        if not whole or not 2 <= len(group) <= _MOST:
             raise InputError(
-                f"related: expected two or more classes in the group {name[:40]!r}, found {str(group)[:80]}"
+                f"related: expected two or more classes in the group {name[:40]!r}, at most {_MOST}, "
+                f"found {str(group)[:80]}"
             )
         pairs |= {(a, b) for a in group for b in group}
     return Related(frozenset(pairs), frozenset(a for a, _ in pairs))

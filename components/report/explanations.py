@@ -18,6 +18,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from components import parquet
 from components.errors import InputError
 from components.report.changes import Change, change
 from components.report.inside import read_inside
@@ -150,13 +151,12 @@ def read(folder: Path) -> Explanations:
         InputError: One of them is missing, or something else.
     """
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     path = folder / INDEX
     try:
-        with pq.ParquetFile(path) as file:
-            _check(file.schema_arrow, file.metadata.num_rows)
-            found = file.read(columns=[*_COLUMNS, *_FILES]).to_pylist()
+        with parquet.open_file(path) as file:
+            _check(parquet.schema(file), file.metadata.num_rows)
+            found = [row for piece in parquet.pieces(file, (*_COLUMNS, *_FILES)) for row in piece.to_pylist()]
     except (pa.ArrowException, OSError) as error:
         raise InputError(f"{INDEX}: expected Parquet, found {type(error).__name__}: {error}") from None
     rows = tuple(_row(row) for row in found)

@@ -16,12 +16,13 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from components import parquet
 from components.errors import InputError
 
 VERDICTS = "verdicts.json"
@@ -211,19 +212,40 @@ def read_flagged(folder: Path, violation: str | None = None) -> Iterator[Flagged
     Raises:
         InputError: There is no such file, or it lacks columns.
     """
+    for batch in flagged_batches(folder, _COLUMNS):
+        for row in batch.to_pylist():
+            if violation in (None, row["violation"]):
+                yield Flagged(*(row[name] for name in _COLUMNS))
+
+
+def flagged_batches(folder: Path, columns: Sequence[str]) -> Iterator[Any]:
+    """Yields some columns of the flagged records in record batches.
+
+    Raises:
+        InputError: There is no such file, it lacks columns or has them of another kind, or a record has no name.
+    """
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     try:
-        with pq.ParquetFile(folder / FLAGGED) as file:
-            if missing := sorted(set(_COLUMNS) - set(file.schema_arrow.names)):
-                raise InputError(f"{FLAGGED}: expected the columns {', '.join(_COLUMNS)}, missing {missing}")
-            for batch in file.iter_batches(16_384, columns=list(_COLUMNS)):
-                for row in batch.to_pylist():
-                    if violation in (None, row["violation"]):
-                        yield Flagged(*(row[name] for name in _COLUMNS))
+        with parquet.open_file(folder / FLAGGED) as file:
+            _check_flagged(parquet.schema(file), columns)
+            for batch in parquet.pieces(file, columns):
+                if batch["violation"].null_count or batch["event_id"].null_count:
+                    raise InputError(f"{FLAGGED}: expected a violation and an event id in each row, found none in some")
+                yield batch
     except (pa.ArrowException, OSError) as error:
         raise InputError(f"{FLAGGED}: expected Parquet, found {type(error).__name__}: {error}") from None
+
+
+def _check_flagged(schema: Any, columns: Sequence[str]) -> None:
+    import pyarrow as pa
+
+    if missing := sorted(set(columns) - set(schema.names)):
+        raise InputError(f"{FLAGGED}: expected the columns {', '.join(columns)}, missing {missing}")
+    kinds = {"class": pa.types.is_integer, "score": pa.types.is_floating, "time": pa.types.is_timestamp}
+    if wrong := [name for name in columns if not kinds.get(name, pa.types.is_string)(schema.field(name).type)]:
+        found = ", ".join(f"{name} {schema.field(name).type}" for name in wrong)
+        raise InputError(f"{FLAGGED}: expected texts, whole classes, scores and times, found {found}")
 
 
 def read_json(path: Path) -> Any:
@@ -233,6 +255,8 @@ def read_json(path: Path) -> Any:
         InputError: There is no such file, it is too large, or no JSON.
     """
     try:
+        if path.exists() and not path.is_file():  # a pipe would be waited for
+            raise InputError(f"{path.name}: expected a file, found none")
         if path.stat().st_size > _LIMIT:
             raise InputError(f"{path.name}: expected at most {_LIMIT} bytes, found {path.stat().st_size}")
         return json.loads(path.read_text(encoding="utf-8-sig"), parse_constant=_refuse)

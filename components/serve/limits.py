@@ -28,6 +28,7 @@ class Limits(NamedTuple):
         images: In one request.
         pixels: Of one image, width times height.
         side: The longer side of one image, in pixels.
+        request_pixels: Of all images in a request: as encoded files of one colour, 128 large ones fit into one body.
         requests: At work at once, from the first byte of the body to the last of the answer.
         queue_images: Waiting for the model, over all requests.
         queue_bytes: Of request bodies held in memory, over all requests.
@@ -41,6 +42,7 @@ class Limits(NamedTuple):
     images: int = 128
     pixels: int = 25_000_000
     side: int = 10_000
+    request_pixels: int = 100_000_000
     requests: int = 1024
     queue_images: int = 512
     queue_bytes: int = 128 * MEBIBYTE

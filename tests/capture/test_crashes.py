@@ -83,7 +83,7 @@ def running(pid: int) -> bool:
         return False
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(int(os.environ.get("HOSTILE_KILLS", "3"))))
 def test_a_killed_server_loses_at_most_a_second_and_needs_no_successor(endpoint: Endpoint, seed: int) -> None:
     time.sleep(random.Random(seed).uniform(0.1, 1.5))
     endpoint.process.kill()
@@ -95,7 +95,7 @@ def test_a_killed_server_loses_at_most_a_second_and_needs_no_successor(endpoint:
     assert not list(endpoint.spool.rglob("*.jsonl*"))
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(int(os.environ.get("HOSTILE_KILLS", "3"))))
 def test_both_killed_at_once_lose_at_most_a_second(endpoint: Endpoint, seed: int) -> None:
     time.sleep(random.Random(seed).uniform(0.1, 1.5))
     os.kill(endpoint.writer, signal.SIGKILL)
@@ -107,7 +107,7 @@ def test_both_killed_at_once_lose_at_most_a_second(endpoint: Endpoint, seed: int
     assert arrived
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(int(os.environ.get("HOSTILE_KILLS", "3"))))
 def test_a_killed_writer_is_replaced_and_what_it_lost_is_counted(endpoint: Endpoint, seed: int) -> None:
     time.sleep(random.Random(seed).uniform(0.1, 1.0))
     os.kill(endpoint.writer, signal.SIGKILL)

@@ -335,7 +335,7 @@ def test_failing_it_says_why_and_leaves_nothing(
 def test_results_without_flagged_records_are_refused(world: World, tmp_path: Path) -> None:
     done = world.run(tmp_path, world.folder / "mixed", out=str(tmp_path / "out"))
     assert done.status == 1
-    assert "expected flagged.parquet with violation, event_id, class" in done.said
+    assert "flagged.parquet: expected Parquet, found FileNotFoundError" in done.said
 
 
 def test_a_map_of_zeros_has_nothing_outside() -> None:

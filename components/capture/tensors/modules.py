@@ -65,7 +65,7 @@ def plain(module: torch.nn.Module) -> torch.nn.Module:
         raise InputError(f"expected a torch.nn.Module, found {kind}")
     wrapper = isinstance(module, torch.nn.parallel.DistributedDataParallel | torch.nn.DataParallel)
     if wrapper or isinstance(module, torch.jit.ScriptModule) or kind == "OptimizedModule":
-        raise InputError(f"expected a plain module, found {kind}: hook the module that it was made from")
+        raise InputError(f"expected a plain module, found {kind}: take the module that it was made from")
     return module
 
 

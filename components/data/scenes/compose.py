@@ -7,10 +7,7 @@ show it: those it covers by more than half, without what stands in front, within
 
 from __future__ import annotations
 
-import multiprocessing
-import signal
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,6 +21,7 @@ from components.data.scenes.photograph import encoded, painted, photographed
 from components.data.scenes.stock import Stock
 from components.data.scenes.streams import scene_stream
 from components.data.scenes.writer import ScenesWriter
+from components.data.workers import pool
 
 SIDE = 128
 
@@ -96,13 +94,11 @@ def _composed(stock: Stock, jobs: list[_Job], workers: int) -> Iterator[list[Sce
     if workers == 1:
         yield from (_scenes(stock, job) for job in jobs)
         return
-    # Spawned, not forked: a fork would copy the locks of whatever threads the libraries have started.
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(min(workers, len(jobs)), context, initializer=_begin, initargs=(stock,))
+    shared = pool(min(workers, len(jobs)), _begin, stock)
     try:
-        yield from pool.map(_work, jobs)
+        yield from shared.map(_work, jobs)
     finally:
-        pool.shutdown(cancel_futures=True)
+        shared.shutdown(cancel_futures=True)
 
 
 def _scenes(stock: Stock, job: _Job) -> list[Scene]:
@@ -114,7 +110,6 @@ _stock: list[Stock] = []
 
 
 def _begin(stock: Stock) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt is the parent's
     _stock[:] = [stock]
 
 

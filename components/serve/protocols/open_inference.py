@@ -162,8 +162,7 @@ def _files(tensor: Mapping[str, Any], shape: tuple[int, ...], raw: memoryview | 
         if not isinstance(data, list) or len(data) != shape[0]:
             raise RequestError(f"expected data with {shape[0]} base64 texts, found another number")
         return pixels.from_base64(data, limits)
-    files = list(_lengths(raw, shape[0]))
-    return [pixels.from_encoded(file, limits) for file in files]
+    return pixels.from_files([*_lengths(raw, shape[0])], limits)
 
 
 def _lengths(raw: memoryview, count: int) -> Iterator[bytes]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Iterable
 from itertools import chain
 from typing import Any
 
@@ -82,7 +83,23 @@ def from_base64(texts: Any, limits: Limits) -> list[Pixels]:
     if not isinstance(texts, list) or not texts:
         raise RequestError(f"expected a list of base64 texts, found {shown(texts)}")
     check_count(len(texts), limits)
-    return [from_encoded(_debase(text, number), limits) for number, text in enumerate(texts)]
+    return from_files((_debase(text, number) for number, text in enumerate(texts)), limits)
+
+
+def from_files(files: Iterable[bytes], limits: Limits) -> list[Pixels]:
+    """Decodes several files, each a JPEG, PNG or PNM.
+
+    Raises:
+        RequestError: 400, one is none; 413, one has too many pixels, or all together have.
+    """
+    found, total = [], 0
+    for data in files:
+        image = from_encoded(data, limits)
+        total += image.shape[0] * image.shape[1]
+        if total > limits.request_pixels:
+            raise RequestError(f"expected at most {limits.request_pixels} pixels in a request, found more", 413)
+        found.append(image)
+    return found
 
 
 def from_lists(instances: Any, limits: Limits) -> list[Pixels]:
