@@ -24,7 +24,7 @@ from components.report.component import report, report_unexplained
 from components.serve.component import deploy, replay, undeploy
 from pipelines.placement import of_endpoints, on_gpu
 
-ENDPOINT = "traffic-signs"
+ENDPOINT = "traffic-signs-trial"
 
 READY_SECONDS = 900.0
 """A cluster may have to start a node for the endpoint, and the node to pull its image."""

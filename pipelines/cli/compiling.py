@@ -11,7 +11,7 @@ from typing import Any
 from components.artifacts import replacing
 from pipelines import registry
 from pipelines.cli import sources
-from pipelines.targets import argo, kfp, kfp_native, parse
+from pipelines.targets import argo, kfp, kfp_native, parse, store
 from pipelines.targets.images import Images
 
 GOLDENS = Path("manifests/pipelines")
@@ -59,7 +59,7 @@ def written(content: kfp.Documents, target: str, images: Images) -> str:
         return argo.text(images.placed(argo.compiled(content)))
     # What no target could run is refused; what only one machine cannot, as a volume of a cluster's, is not.
     parse.parse(content[:1], content[0]["pipelineInfo"]["name"])
-    placed = images.placed(content)
+    placed = images.placed(store.reached(content))
     return kfp.text(placed) if target == "kfp" else kfp_native.text(kfp_native.compiled(placed))
 
 

@@ -13,7 +13,7 @@ from pipelines import parameters
 from pipelines.cli import sources
 from pipelines.submit import following
 from pipelines.submit.runs import Run
-from pipelines.targets import documents, kfp, kfp_native, parse
+from pipelines.targets import documents, kfp, kfp_native, parse, store
 from pipelines.targets.local import view
 
 TARGETS = ("argo", "kfp")
@@ -127,7 +127,7 @@ def _schedule(args: argparse.Namespace, content: kfp.Documents) -> int:
 def _to_kfp(args: argparse.Namespace, content: kfp.Documents, given: dict[str, Any]) -> Run | None:
     from pipelines.submit import kfp as service
 
-    placed = sources.chosen_images(args).placed(content)
+    placed = sources.chosen_images(args).placed(store.reached(content))
     version = kfp_native.version(placed)
     if args.dry_run:
         asked = {

@@ -64,7 +64,8 @@ def _placed(fields: Fields) -> Placed:
     secrets: dict[str, bool] = {}
     for kind, names in (("secretAsEnv", "keyToEnv"), ("configMapAsEnv", "keyToEnv")):
         for item in fields.objects(kind):
-            secrets |= {key.text("envVar"): item.flag("optional") for key in item.objects(names)}
+            optional = item.flag("optional")  # a field is read once, and holds for all keys
+            secrets |= {key.text("envVar"): optional for key in item.objects(names)}
     limit = fields.whole("activeDeadlineSeconds")
     fields.end()
     return Placed(float(limit) if limit else None, secrets)

@@ -78,7 +78,7 @@ def test_the_scheduled_check_finds_the_same_in_the_same_window(story: Told, tmp_
         "place": str(story.simulator.folder / "runs" / story.simulator.name / "captured"),
         "archive": str(story.artifact("package", "archive")),
         "baseline": str(story.artifact("baseline", "baseline")),
-        "endpoint": "traffic-signs",
+        "endpoint": "traffic-signs-trial",
         "explained": "2",
     }
     sent: Node = story.steps["replay-3"]

@@ -92,7 +92,7 @@ def test_the_scheduled_half_finds_the_same_in_the_same_window(story: Finished, t
         "place": story.folder / "captured",
         "archive": story.artifact("package", "archive"),
         "baseline": story.artifact("baseline", "baseline"),
-        "endpoint": "traffic-signs",
+        "endpoint": "traffic-signs-trial",
         "explained": 2,
     }
     attacked = {"start": story.value("replay-3", "start"), "end": story.value("replay-3", "end")}

@@ -14,7 +14,7 @@ from kfp_server import Service, serving
 
 from pipelines import cli
 from pipelines.submit import following
-from pipelines.targets import kfp, kfp_native
+from pipelines.targets import kfp, kfp_native, store
 
 COMMAND = ["submit", "pipeline_probes:many_params", "--to", "kfp", "--param", "need=x", "--param", 'xs=["p"]']
 
@@ -42,7 +42,7 @@ def look(state: str, *tasks: dict[str, Any], **more: Any) -> dict[str, Any]:
 
 def test_a_pipeline_is_uploaded_under_its_digest_and_run(service, capsys):
     assert cli.main(COMMAND) == 0
-    content = kfp.compiled(probes.many_params)
+    content = store.reached(kfp.compiled(probes.many_params))
     assert [one["display_name"] for one in service.pipelines] == ["many-params"]
     assert [one["display_name"] for one in service.versions] == [kfp_native.version(content)]
     assert service.uploads == [content]
@@ -80,7 +80,7 @@ def test_the_second_document_reaches_the_server(service):
     assert cli.main(["submit", "argo_probes:placed", "--to", "kfp"]) == 0
     (uploaded,) = service.uploads
     assert len(uploaded) == 2
-    assert uploaded == kfp.compiled(argo_probes.placed)
+    assert uploaded == store.reached(kfp.compiled(argo_probes.placed))
     assert "nodeSelector" in str(uploaded[1]["platforms"]["kubernetes"])
 
 
@@ -155,7 +155,7 @@ def test_a_dry_run_asks_nobody_and_shows_version_and_parameters(service, capsys)
     assert not service.tokens
     text = capsys.readouterr().out
     content = list(yaml.safe_load_all(text))
-    assert content == kfp.compiled(probes.many_params)
+    assert content == store.reached(kfp.compiled(probes.many_params))
     said = yaml.safe_load("\n".join(line[1:] for line in text.splitlines()[1:] if line.startswith("#"))[:-15])
     assert said["version"] == kfp_native.version(content)
     assert said["parameters"]["need"] == "x"

@@ -6,7 +6,7 @@ Artifacts travel through the cluster's artifact repository, under ``namespace/wo
 from __future__ import annotations
 
 from components.errors import UnsupportedError
-from pipelines.targets import ir
+from pipelines.targets import ir, store
 from pipelines.targets.argo import metrics, values
 from pipelines.targets.argo.placeholders import EXECUTOR_OUTPUT, IN, OUT, Filled, Given
 from pipelines.targets.argo.platform import Placed
@@ -15,9 +15,6 @@ from pipelines.targets.local import placeholders
 
 VOLUMES = ({"name": "out", "emptyDir": {}}, {"name": "tmp", "emptyDir": {}})
 """What every pod may write to: its root file system is read-only."""
-
-STORAGE = "roadworthy-storage"
-"""Secret with the environment of ``components.storage`` (``AWS_…``), where pods do not get it from the cloud."""
 
 _KEY = "{{workflow.namespace}}/{{workflow.name}}/{{pod.name}}"
 _SCRATCH = "/tmp"  # noqa: S108 - in a pod of its own
@@ -64,7 +61,7 @@ def template(
         "args": filled.command(container.args)[0 if container.command else 1 :],
         # The image's own home is read-only.
         "env": [*env, *placed.env, *([] if "HOME" in own else [{"name": "HOME", "value": _SCRATCH}])],
-        "envFrom": [{"secretRef": {"name": STORAGE, "optional": True}}],
+        "envFrom": [{"secretRef": {"name": store.SECRET, "optional": True}}],
         "volumeMounts": _mounts(placed),
         **placed.container,
         "securityContext": {**_SECURITY, **placed.container.get("securityContext", {})},
