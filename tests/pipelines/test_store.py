@@ -8,7 +8,7 @@ from kfp import dsl, kubernetes
 from pipeline_probes import secret as probe
 
 from pipelines import detection, monitoring, placement, traffic_signs
-from pipelines.targets import ir, kfp, kfp_native, parse, store
+from pipelines.targets import argo, ir, kfp, kfp_native, parse, store
 
 STORIES = (traffic_signs.traffic_signs, detection.detection, monitoring.monitoring)
 
@@ -78,3 +78,8 @@ def test_on_one_machine_the_callers_own_environment_is_taken():
     containers = [one for one in bodies if isinstance(one, ir.Container)]
     assert containers
     assert all(one.secrets == dict.fromkeys(store.KEYS, True) for one in containers)
+
+
+def test_argo_has_it_from_the_secret_as_a_whole_and_names_no_key_twice():
+    content = kfp.compiled(probe)
+    assert argo.compiled(store.reached(content)) == argo.compiled(content)

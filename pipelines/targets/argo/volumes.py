@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from components.errors import UnsupportedError
+from pipelines.targets import store
 from pipelines.targets.argo.names import label
 from pipelines.targets.argo.values import Object
 from pipelines.targets.fields import Fields
@@ -21,8 +22,10 @@ def environment(fields: Fields) -> list[Object]:
             source, optional = constant(item, name), item.flag("optional")
             for pair in item.objects("keyToEnv"):
                 selected = {"name": source, "key": pair.text(item_key), "optional": optional}
-                found.append({"name": pair.text("envVar"), "valueFrom": {reference: selected}})
+                variable = pair.text("envVar")
                 pair.end()
+                if selected != {"name": store.SECRET, "key": variable, "optional": True}:  # which each pod has whole
+                    found.append({"name": variable, "valueFrom": {reference: selected}})
             item.end()
     for item in fields.objects("fieldPathAsEnv"):
         path = {"fieldRef": {"fieldPath": item.text("fieldPath")}}
