@@ -18,7 +18,7 @@ UNTIMED = $(if $(findstring podman,$(ENGINE)),--timestamp 0,--build-arg SOURCE_D
 TEST = tests/run.py -q -n $(WORKERS) --dist loadfile --durations=5
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test hostile lint goldens bench images lock clean spotless environments tools FORCE
+.PHONY: help demo test hostile kind-up cluster-test kind-down lint goldens bench images lock clean spotless environments tools FORCE
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -40,6 +40,17 @@ test: environments tools ## all tests, each image's stages in that image's envir
 hostile: environments tools .venvs/hostile ## the long version of tests/hostile: every case, hundreds of kills, millions of fuzzer runs, soak (an hour and a half)
 	bash tests/hostile/long.sh
 
+kind-up: ## a kind cluster with the images, Argo and manifests/overlays/kind on it: ENGINE=docker|podman (tests/cluster/README.md)
+	@ENGINE=$(ENGINE) VERSION=$(VERSION) bash tests/cluster/kind.sh up
+
+cluster-test: export KUBECONFIG := $(or $(KUBECONFIG),$(CURDIR)/build/kind/kubeconfig)
+cluster-test: .venvs/dev .venvs/testing ## tests/cluster on the cluster of KUBECONFIG, kind's where it is not set: both stories, alarms, failures (half an hour)
+	@kubectl get --raw=/readyz > /dev/null
+	$(DEV) tests/run.py -q --durations=10 tests/cluster
+
+kind-down: ## remove the cluster of kind-up
+	@ENGINE=$(ENGINE) bash tests/cluster/kind.sh down
+
 lint: .venvs/dev ## ruff (rules and format), mypy --strict on components/ and pipelines/
 	.venvs/dev/bin/ruff check .
 	.venvs/dev/bin/ruff format --check .
@@ -53,7 +64,8 @@ goldens: .venvs/dev .venvs/analysis ## compile every pipeline into manifests/pip
 	  --replicas 2 --max-replicas 6 --capture-to s3://roadworthy/captured > manifests/base/serving/endpoint.yaml
 	.venvs/analysis/bin/python -m components.data.signs --sheet components/data/signs/contact_sheet.png --side 104 --columns 11
 
-bench: environments .venvs/bench-fullgrad .venvs/bench-shapley ## measure the server beside others, capture's cost, FullGrad's speed, Shapley values' errors
+bench: environments .venvs/bench-fullgrad .venvs/bench-shapley ## measure the compiler, the server beside others, capture's cost, FullGrad's speed, Shapley values' errors
+	$(DEV) tests/bench/compile_speed.py
 	.venvs/torch/bin/python tests/bench/run.py
 	.venvs/bench-fullgrad/bin/python tests/bench/fullgrad_speed.py
 	.venvs/bench-shapley/bin/python tests/bench/shapley_accuracy.py

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,6 +10,12 @@ from pipelines.submit import cluster
 
 VAGUE = ("", "PodInitializing", "ContainerCreating")
 """Messages of Argo's that hide the reason: it looks at the main containers only, not at those that come before."""
+
+_EXECUTOR = re.compile(r"time=\S+ level=\S+ msg=.* argo=true(\s|$)")
+"""What Argo's executor writes into a step's log: behind the step's last words a line for each of its outputs."""
+
+_EXECUTOR_LINES = 100
+"""So many of them at most are looked past."""
 
 
 def of(client: Any, workflow: str) -> dict[str, Any]:
@@ -37,12 +44,13 @@ def waiting(pod: Any) -> str:
 
 
 def log(client: Any, pod: Any, lines: int) -> str:
-    """Returns the last lines that a pod's main container wrote; empty where it has not started."""
+    """Returns the last lines that a pod's main container wrote, without Argo's; empty where it has not started."""
     mains = [one.state for one in _statuses(pod) if one.name == "main" and one.state]
     if not any(state.running or state.terminated for state in mains):
         return ""
     with cluster.asking(f"read the log of pods called {pod.metadata.name}", client.namespace):
-        return "".join(client.log(pod.metadata.name, container="main", tail_lines=lines))
+        written = list(client.log(pod.metadata.name, container="main", tail_lines=lines + _EXECUTOR_LINES))
+    return "".join([line for line in written if not _EXECUTOR.match(line)][-lines:])
 
 
 def _statuses(pod: Any) -> Iterator[Any]:

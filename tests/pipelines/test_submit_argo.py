@@ -162,6 +162,19 @@ def test_a_failure_names_the_step_the_reason_and_the_end_of_its_log(cluster, cap
     assert text.splitlines()[-1].startswith("many-params-x1y2z: failed, 1 steps run")
 
 
+def test_what_argos_executor_writes_into_a_log_hides_none_of_the_steps_own_words(cluster, capsys):
+    theirs = 'time=2026-11-23T09:17:05.281Z level=INFO msg="no need to save artifact" argo=true srcPath=/out/{}\n'
+    own = [f"own line {number}\n" for number in range(20)]
+    log = [line for pair in zip(own, map(theirs.format, range(20)), strict=True) for line in pair]
+    cluster.pod("pod-of-train", "id-train", "".join([*log, *map(theirs.format, range(20, 60))]))
+    cluster.plan = [status("Failed", node("train", "Failed", message="main: Error (exit code 1)"))]
+    assert cli.main(FLAT) == 1
+    text = capsys.readouterr().err
+    assert "".join(f"    {line}" for line in own[-15:]) in text
+    assert "own line 4\n" not in text
+    assert "argo=true" not in text
+
+
 def test_a_step_tried_again_is_one_step_with_the_last_attempts_reason_and_log(cluster, capsys):
     first = node("flaky(0)", "Failed", message="main: Error (exit code 3)")
     second = {
