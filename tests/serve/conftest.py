@@ -17,6 +17,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from components.serve.deploy.kubernetes import rollout
+from tests.serve.kubernetes_api import Api, Served
+
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -151,3 +154,19 @@ def handler_archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("packed") / "model.tar.gz"
     pack(folder, path)
     return path
+
+
+@pytest.fixture
+def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
+    """Yields a cluster's API server, which KUBECONFIG names."""
+    found = Served(tmp_path)
+    monkeypatch.setenv("KUBECONFIG", str(found.kubeconfig))
+    monkeypatch.setattr(rollout, "POLL_SECONDS", 0.02)
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def api(served: Served) -> Api:
+    served.api.on_apply = served.api.ready
+    return served.api
