@@ -6,6 +6,7 @@ import json
 import os
 import time
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 
 from components.artifacts import replacing
 from pipelines.targets import ir
-from pipelines.targets.local import backends, pages, plan, processes, records
+from pipelines.targets.local import backends, guard, pages, plan, processes, records
 from pipelines.targets.local.cache import Cache, Outputs
 from pipelines.targets.local.records import Observer, Record, Result
 from pipelines.targets.local.scheduler import Scheduler
@@ -74,7 +75,8 @@ def execute(
             setting.records[label] = Record(label, step.image)
     observer.began(list(setting.records.values()), folder)
     try:
-        outcome = Scheduler(pipeline, steps, stop).run(parameters)
+        with nullcontext() if options.dry else guard.guarded(folder):
+            outcome = Scheduler(pipeline, steps, stop).run(parameters)
     finally:
         backend.close()
         if stop.requested.is_set():
