@@ -8,6 +8,7 @@ numbers of their dictionary until it is known how long they are together.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,29 @@ MOST_TEXT = 256 * 1024 * 1024
 
 MOST_BYTES = 2 * 1024**3
 """Bytes of a file's columns, unpacked but with each dictionary counted once, as its footer says."""
+
+
+@contextmanager
+def reading(what: str, kind: type[InputError] = InputError) -> Iterator[None]:
+    """Turns all that a file can do wrong within into one line about ``what``.
+
+    Args:
+        what: The file, as its reader calls it.
+        kind: The reader's own error, which passes through as it is.
+
+    Raises:
+        InputError: Of that kind.
+    """
+    import pyarrow as pa
+
+    try:
+        yield
+    except kind:
+        raise
+    except (pa.ArrowException, OSError) as error:
+        raise kind(f"{what}: expected Parquet, found {type(error).__name__}: {error}") from None
+    except InputError as error:
+        raise kind(f"{what}: {error}") from None
 
 
 def open_file(path: Path) -> Any:

@@ -4,7 +4,7 @@ A pipeline marks the steps that gain by a GPU, ``on_gpu(task)``; which nodes tho
 
     roadworthy compile --profile g4dn
 
-A profile is data. Users add theirs in a YAML file (``--profiles my.yaml``), with the fields of ``Profile``::
+A profile is data. Users add theirs in a YAML file (``--profiles my.yaml``), with the fields of ``Placement``::
 
     a10g:
       node_selector: {node.kubernetes.io/instance-type: g5.xlarge}
@@ -20,86 +20,39 @@ Steps that are not marked get no toleration, so that they stay off nodes with th
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
 from components.errors import InputError
+from components.serve.deploy.kubernetes.placement import Placement
 from pipelines.targets import documents
 
 GPU = "nvidia.com/gpu"
 _SHARED = "/dev/shm"  # noqa: S108 - the kernel's, which Kubernetes mounts a volume over
 _TOLERATION = {"key": GPU, "operator": "Exists", "effect": "NoSchedule"}
-_TOLERATION_KEYS = {"key", "operator", "value", "effect", "toleration_seconds"}
-
-
-@dataclass(frozen=True)
-class Profile:
-    """What a step that gains by a GPU asks of the cluster.
-
-    Attributes:
-        node_selector: Labels of the nodes, texts.
-        tolerations: Of their taints: ``key``, ``operator``, ``value``, ``effect``, ``toleration_seconds``.
-        gpus: How many a step gets; 0 for none.
-        cpu: Cores it asks for, as Kubernetes writes it (``3``, ``500m``); empty for no request.
-        memory: It may use at most (``14G``); empty for no limit.
-        shared_memory: Of ``/dev/shm`` (``2Gi``), which data loaders need; empty for the container's 64 MB.
-
-    Raises:
-        InputError: With everything that is wrong.
-    """
-
-    node_selector: Mapping[str, str] = field(default_factory=dict)
-    tolerations: Sequence[Mapping[str, Any]] = ()
-    gpus: int = 0
-    cpu: str = ""
-    memory: str = ""
-    shared_memory: str = ""
-
-    def __post_init__(self) -> None:
-        if problems := "; ".join(self._problems()):
-            raise InputError(problems)
-
-    def _problems(self) -> Iterator[str]:
-        if not isinstance(self.node_selector, Mapping) or not all(
-            isinstance(part, str) and part for pair in self.node_selector.items() for part in pair
-        ):
-            # YAML reads `true` and `1` as what they are not: a label is a text, and an empty one selects no node.
-            yield f"node_selector: expected labels and values as texts that are not empty, found {self.node_selector!r}"
-        if isinstance(self.gpus, bool) or not isinstance(self.gpus, int) or not 0 <= self.gpus <= 64:
-            yield f"gpus: expected a whole number from 0 to 64, found {self.gpus!r}"
-        elif self.gpus and not self.node_selector and not self.tolerations:
-            yield "node_selector, tolerations: expected one of them with gpus, found neither"
-        for name in ("cpu", "memory", "shared_memory"):
-            if not isinstance(getattr(self, name), str):
-                yield f"{name}: expected a text as Kubernetes writes quantities, found {getattr(self, name)!r}"
-        if not isinstance(self.tolerations, Sequence) or isinstance(self.tolerations, str):
-            yield f"tolerations: expected a list, found {self.tolerations!r}"
-            return
-        for one in self.tolerations:
-            if not isinstance(one, Mapping) or not one or not set(one) <= _TOLERATION_KEYS:
-                yield f"tolerations: expected objects of {', '.join(sorted(_TOLERATION_KEYS))}, found {one!r}"
-
 
 PROFILES = {
-    "cpu": Profile(),
-    "g4dn": Profile(
+    "cpu": Placement(),
+    "g4dn": Placement(
         {"node.kubernetes.io/instance-type": "g4dn.xlarge"}, (_TOLERATION,), 1, "3", "14G", shared_memory="2Gi"
     ),  # 4 cores and 16 GiB, of which the kubelet keeps some
-    "t4-gke": Profile({"cloud.google.com/gke-accelerator": "nvidia-tesla-t4"}, (_TOLERATION,), 1, shared_memory="2Gi"),
-    "gpu-any": Profile(
+    "t4-gke": Placement(
+        {"cloud.google.com/gke-accelerator": "nvidia-tesla-t4"}, (_TOLERATION,), 1, shared_memory="2Gi"
+    ),
+    "gpu-any": Placement(
         {"nvidia.com/gpu.present": "true"}, (_TOLERATION,), 1, shared_memory="2Gi"
     ),  # the label is GPU feature discovery's
 }
 
-_chosen: ContextVar[Profile] = ContextVar("profile", default=PROFILES["cpu"])
+_chosen: ContextVar[Placement] = ContextVar("profile", default=PROFILES["cpu"])
 
 
 @contextmanager
-def using(profile: Profile) -> Iterator[None]:
+def using(profile: Placement) -> Iterator[None]:
     """Pipelines that are traced within are placed by this profile."""
     token = _chosen.set(profile)
     try:
@@ -114,7 +67,7 @@ def of_endpoints() -> str:
     The step that deploys is not placed itself: it only waits, and must not hold the GPU that its endpoint asks for.
     """
     profile = _chosen.get()
-    return "" if profile == Profile() else json.dumps(asdict(profile), sort_keys=True)
+    return "" if profile == Placement() else json.dumps(asdict(profile), sort_keys=True)
 
 
 def on_gpu(task: Any) -> Any:
@@ -126,12 +79,12 @@ def on_gpu(task: Any) -> Any:
         task.set_cpu_request(profile.cpu)
     if profile.memory:
         task.set_memory_limit(profile.memory)
-    if profile != Profile():
+    if profile != Placement():
         _place(task, profile)
     return task
 
 
-def _place(task: Any, profile: Profile) -> None:
+def _place(task: Any, profile: Placement) -> None:
     from kfp import kubernetes
 
     for label, value in profile.node_selector.items():
@@ -143,7 +96,7 @@ def _place(task: Any, profile: Profile) -> None:
         kubernetes.empty_dir_mount(task, volume_name="shm", mount_path=_SHARED, medium="Memory", size_limit=size)
 
 
-def profiles(path: Path | None = None) -> dict[str, Profile]:
+def profiles(path: Path | None = None) -> dict[str, Placement]:
     """Returns the profiles by name, a file's beside (and over) the built-in ones.
 
     Raises:
@@ -152,7 +105,7 @@ def profiles(path: Path | None = None) -> dict[str, Profile]:
     if path is None:
         return dict(PROFILES)
     content = documents.load_file(path)[0]
-    known = [f.name for f in fields(Profile)]
+    known = [f.name for f in fields(Placement)]
     if not isinstance(content, Mapping) or not all(isinstance(one, Mapping) for one in content.values()):
         raise InputError(f"{path}: expected profiles by name, each with some of {', '.join(known)}, found another form")
     found = dict(PROFILES)
@@ -160,13 +113,13 @@ def profiles(path: Path | None = None) -> dict[str, Profile]:
         if unknown := sorted(set(map(str, given)) - set(known)):
             raise InputError(f"{path}: {name}: expected some of {', '.join(known)}, found {', '.join(unknown)}")
         try:
-            found[str(name)] = Profile(**given)
+            found[str(name)] = Placement(**given)
         except InputError as error:
             raise InputError(f"{path}: {name}: {error}") from None
     return found
 
 
-def choose(name: str, path: Path | None = None) -> Profile:
+def choose(name: str, path: Path | None = None) -> Placement:
     """Returns a profile by its name.
 
     Raises:

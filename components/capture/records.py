@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from components import parquet
-from components.errors import InputError, RecordError
+from components.errors import RecordError
 
 INDEX = "index.parquet"
 COLUMNS = ("event_id", "time", "position", "class", "label", "score", "image", "duplicate")
@@ -76,22 +76,13 @@ def read(folder: Path) -> Records:
     Raises:
         RecordError: The folder has no index, or one that lacks a column or has one of another type.
     """
-    import pyarrow as pa
-
     path, records = folder / INDEX, Records(folder)
     if not path.is_file():
         raise RecordError(f"captured: expected a folder with {INDEX}, found none in {folder.name!r}")
-    try:
-        with parquet.open_file(path) as file:
-            _check(parquet.schema(file))
-            for batch in parquet.pieces(file, COLUMNS, _ROWS):
-                _add(records, batch.to_pylist())
-    except (pa.ArrowException, OSError) as error:
-        raise RecordError(f"captured: {INDEX}: expected Parquet, found {type(error).__name__}: {error}") from None
-    except RecordError:
-        raise
-    except InputError as error:
-        raise RecordError(f"captured: {INDEX}: {error}") from None
+    with parquet.reading(f"captured: {INDEX}", RecordError), parquet.open_file(path) as file:
+        _check(parquet.schema(file))
+        for batch in parquet.pieces(file, COLUMNS, _ROWS):
+            _add(records, batch.to_pylist())
     return records
 
 

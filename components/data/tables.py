@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from components import parquet
-from components.errors import DatasetError, InputError
+from components.errors import DatasetError
 
 MAX_ROWS = 5_000_000
 
@@ -34,20 +34,11 @@ def read(path: Path, kind: type[Row]) -> list[Row]:
     Raises:
         DatasetError: It is no Parquet, has other columns, or more rows or bytes than a dataset may have.
     """
-    import pyarrow as pa
-
     rows: list[Row] = []
-    try:
-        with parquet.open_file(path) as file:
-            _check_footer(file, kind, path)
-            for piece in parquet.pieces(file):
-                rows += [kind(*values) for values in zip(*piece.to_pydict().values(), strict=True)]
-    except (pa.ArrowException, OSError) as error:
-        raise DatasetError(f"{path.name}: expected Parquet, found {type(error).__name__}: {error}") from None
-    except DatasetError:
-        raise
-    except InputError as error:
-        raise DatasetError(f"{path.name}: {error}") from None
+    with parquet.reading(path.name, DatasetError), parquet.open_file(path) as file:
+        _check_footer(file, kind, path)
+        for piece in parquet.pieces(file):
+            rows += [kind(*values) for values in zip(*piece.to_pydict().values(), strict=True)]
     return rows
 
 

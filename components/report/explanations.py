@@ -150,15 +150,10 @@ def read(folder: Path) -> Explanations:
     Raises:
         InputError: One of them is missing, or something else.
     """
-    import pyarrow as pa
-
     path = folder / INDEX
-    try:
-        with parquet.open_file(path) as file:
-            _check(parquet.schema(file), file.metadata.num_rows)
-            found = [row for piece in parquet.pieces(file, (*_COLUMNS, *_FILES)) for row in piece.to_pylist()]
-    except (pa.ArrowException, OSError) as error:
-        raise InputError(f"{INDEX}: expected Parquet, found {type(error).__name__}: {error}") from None
+    with parquet.reading(INDEX), parquet.open_file(path) as file:
+        _check(parquet.schema(file), file.metadata.num_rows)
+        found = [row for piece in parquet.pieces(file, (*_COLUMNS, *_FILES)) for row in piece.to_pylist()]
     rows = tuple(_row(row) for row in found)
     summary = read_json(folder / SUMMARY)
     if not isinstance(summary, dict):

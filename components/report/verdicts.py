@@ -224,17 +224,12 @@ def flagged_batches(folder: Path, columns: Sequence[str]) -> Iterator[Any]:
     Raises:
         InputError: There is no such file, it lacks columns or has them of another kind, or a record has no name.
     """
-    import pyarrow as pa
-
-    try:
-        with parquet.open_file(folder / FLAGGED) as file:
-            _check_flagged(parquet.schema(file), columns)
-            for batch in parquet.pieces(file, columns):
-                if batch["violation"].null_count or batch["event_id"].null_count:
-                    raise InputError(f"{FLAGGED}: expected a violation and an event id in each row, found none in some")
-                yield batch
-    except (pa.ArrowException, OSError) as error:
-        raise InputError(f"{FLAGGED}: expected Parquet, found {type(error).__name__}: {error}") from None
+    with parquet.reading(FLAGGED), parquet.open_file(folder / FLAGGED) as file:
+        _check_flagged(parquet.schema(file), columns)
+        for batch in parquet.pieces(file, columns):
+            if batch["violation"].null_count or batch["event_id"].null_count:
+                raise InputError(f"{FLAGGED}: expected a violation and an event id in each row, found none in some")
+            yield batch
 
 
 def _check_flagged(schema: Any, columns: Sequence[str]) -> None:

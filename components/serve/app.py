@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
 
-import orjson
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request as StarletteRequest
@@ -17,9 +16,10 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from components.errors import RequestError
+from components.serve import plain
 from components.serve.batching import Policy
 from components.serve.endpoint import Endpoint, HandlerEndpoint, ImageEndpoint
-from components.serve.gate import Answer, Capture, Gate, Request, refusal
+from components.serve.gate import Answer, Capture, Gate, Request
 from components.serve.handlers import Call, Handler
 from components.serve.limits import Limits
 from components.serve.loading import Loaded
@@ -81,7 +81,7 @@ class Server:
         routed = Starlette(
             routes=[Route(INVOCATIONS, invocations, methods=["POST"]), *self._routes()],
             lifespan=self._lifespan,
-            exception_handlers={HTTPException: _http_error},  # type: ignore[dict-item]
+            exception_handlers={HTTPException: plain.no_route("server")},  # type: ignore[dict-item]
         )
 
         async def application(scope: Scope, receive: Receive, send: Send) -> None:
@@ -122,7 +122,7 @@ class Server:
         return [
             *inferred,
             Route("/ping", self._ping),
-            Route("/v2/health/live", _live),
+            Route("/v2/health/live", plain.live),
             Route("/v2/health/ready", self._health),
             Route("/v2", _about),
             *described,
@@ -199,12 +199,12 @@ class Server:
             )
 
     async def _health(self, request: StarletteRequest) -> Response:
-        return _json({"ready": self.ready}, 200 if self.ready else 503)
+        return plain.document({"ready": self.ready}, 200 if self.ready else 503)
 
     async def _ping(self, request: StarletteRequest) -> Response:
         # SageMaker looks at the status alone. Whoever explains or reports answers wants to know which model gave them.
         about = {"ready": self.ready, "model": self.name, "digest": self.digest}
-        return _json(about, 200 if self.ready else 503)
+        return plain.document(about, 200 if self.ready else 503)
 
     async def _describe(self, request: StarletteRequest) -> Response:
         return self._looked(lambda: open_inference.metadata(self.name, self.version, self._runtime(request)))
@@ -221,30 +221,16 @@ class Server:
 
     def _looked(self, look: Callable[[], Any], status: int = 200) -> Response:
         try:
-            return _json(look(), status)
+            return plain.document(look(), status)
         except RequestError as error:
-            return _json({"error": str(error)}, error.status)
+            return plain.document({"error": str(error)}, error.status)
 
     async def _page(self, request: StarletteRequest) -> Response:
         return Response(self.metrics.page(), media_type=CONTENT_TYPE)
 
 
-async def _live(request: StarletteRequest) -> Response:
-    return _json({"live": True})
-
-
 async def _about(request: StarletteRequest) -> Response:
-    return _json(SERVER)
-
-
-async def _http_error(request: StarletteRequest, error: HTTPException) -> Response:
-    found = f"expected a route and method of this server, found {shown(request.method)} {shown(request.url.path)}"
-    answer = refusal(error.status_code, found)
-    return Response(answer.body, answer.status, headers=error.headers, media_type=answer.content_type)
-
-
-def _json(content: Any, status: int = 200) -> Response:
-    return Response(orjson.dumps(content), status, media_type=media.JSON)
+    return plain.document(SERVER)
 
 
 def _sized(content_type: str, length: int | None) -> str:

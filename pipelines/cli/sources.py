@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from components.errors import InputError
+from components.serve.deploy.kubernetes.placement import Placement
 from pipelines import placement, registry
 from pipelines.targets import documents, images, kfp
 
@@ -37,12 +38,12 @@ def is_file(name: str) -> bool:
     return name.endswith(_FILES)
 
 
-def profile(args: argparse.Namespace) -> placement.Profile:
+def profile(args: argparse.Namespace) -> Placement:
     """Returns the chosen profile; ``cpu`` where none is named."""
     return placement.choose(args.profile or "cpu", args.profiles)
 
 
-def compiled(name: str, known: Mapping[str, registry.Entry], chosen: placement.Profile) -> kfp.Documents:
+def compiled(name: str, known: Mapping[str, registry.Entry], chosen: Placement) -> kfp.Documents:
     """Returns the IR of the pipeline called ``name``."""
     return kfp.compiled(registry.find(name, known), chosen)
 

@@ -1,6 +1,6 @@
 """The Kubernetes API through lightkube, its errors as ours: what was expected, what was found, which right is missing.
 
-The cluster is the one of ``KUBECONFIG``, ``~/.kube/config`` or the pod that this runs in.
+Which cluster is meant is found as deploying finds it.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from components.errors import PipelineError
+from components.serve.deploy.kubernetes.configuration import configuration
 from pipelines.submit.runs import UnreachableError
 
 MANAGER: Final = "roadworthy"
@@ -28,12 +29,12 @@ def connect(namespace: str | None = None) -> Any:
     """
     try:
         import lightkube
-        from lightkube.core.exceptions import ConfigError
     except ImportError:
         raise PipelineError("expected lightkube, found none: pip install 'roadworthy[argo]'") from None
     try:
-        return lightkube.Client(namespace=namespace, field_manager=MANAGER)
-    except (ConfigError, OSError, ValueError, KeyError, TypeError) as error:
+        found, _ = configuration()
+        return lightkube.Client(found, namespace=namespace or found.namespace, field_manager=MANAGER)
+    except Exception as error:  # the file is the user's, and may say anything
         raise PipelineError(
             f"expected a cluster, named by KUBECONFIG or ~/.kube/config, found none: {_words(error)}"
         ) from None

@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from components.errors import PipelineError
+from components.serve.deploy.kubernetes.placement import Placement
 from pipelines import placement
-from pipelines.placement import Profile
 from pipelines.targets import documents, ir, parse, sdk
 
 Documents = list[Any]
 
 
-def compiled(pipeline: Any, profile: Profile | None = None) -> Documents:
+def compiled(pipeline: Any, profile: Placement | None = None) -> Documents:
     """Returns the IR of a ``@dsl.pipeline``: its PipelineSpec and, where steps are placed, its PlatformSpec.
 
     Args:
@@ -44,13 +44,13 @@ def text(content: Documents) -> str:
     return documents.dump(content, f"{name}: made by `roadworthy compile`, not by hand.")
 
 
-def checked(pipeline: Any, profile: Profile | None = None) -> tuple[Documents, ir.Pipeline]:
+def checked(pipeline: Any, profile: Placement | None = None) -> tuple[Documents, ir.Pipeline]:
     """Returns the IR as documents and as views; raises UnsupportedError for what no target could run."""
     content = compiled(pipeline, profile)
     return content, parse.parse(content, str(getattr(pipeline, "name", "pipeline")))
 
 
-def _placed(pipeline: Any, profile: Profile) -> Any:
+def _placed(pipeline: Any, profile: Placement) -> Any:
     """Returns the pipeline traced once more: the decorator traced it when its module was imported."""
     from kfp import dsl
 

@@ -30,7 +30,7 @@ def margins(images: np.ndarray, goal: Goal) -> torch.Tensor:
 
 
 @pytest.mark.parametrize(("name", "norm"), EVERY)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(seed=st.integers(0, 1000), levels=st.integers(1, 60), targeted=st.booleans())
 def test_a_perturbation_stays_in_its_ball_after_rounding(
     name: str, norm: str, seed: int, levels: int, targeted: bool
@@ -131,7 +131,7 @@ def planar(classes: int, seed: int) -> tuple[Any, torch.Tensor, torch.Tensor]:
 
 @pytest.mark.parametrize("norm", NORMS)
 @pytest.mark.parametrize("targeted", [True, False])
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 1000))
 def test_deepfool_finds_the_distance_to_a_plane(norm: str, targeted: bool, seed: int) -> None:
     """Two classes, or untargeted: the nearest plane, |f| / ‖w‖ in the dual norm (equations 6 and 8 of the paper)."""

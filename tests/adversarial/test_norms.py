@@ -21,7 +21,7 @@ def drawn(seed: int, spread: float) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("name", NAMES)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(seed=seeds, spread=st.sampled_from([0.003, 0.03, 0.5]), radius=st.floats(1 / 255, 4), full=st.booleans())
 def test_rounded_pixels_are_of_8_bits_in_their_range_and_in_the_ball(
     name: str, seed: int, spread: float, radius: float, full: bool
@@ -47,7 +47,7 @@ def test_rounding_moves_no_value_by_more_than_half_a_level_where_there_is_room(n
 
 
 @pytest.mark.parametrize("name", NAMES)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seed=seeds, radius=st.floats(0.01, 3))
 def test_a_projection_is_inside_and_leaves_what_is_inside(name: str, seed: int, radius: float) -> None:
     norm, change = NORMS[name], drawn(seed, 0.3)
@@ -58,7 +58,7 @@ def test_a_projection_is_inside_and_leaves_what_is_inside(name: str, seed: int, 
 
 
 @pytest.mark.parametrize("name", NAMES)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seed=seeds)
 def test_the_step_over_a_plane_ends_on_it_and_no_shorter_one_does(name: str, seed: int) -> None:
     norm, gradient = NORMS[name], drawn(seed, 2.0)

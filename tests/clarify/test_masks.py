@@ -33,14 +33,14 @@ def plainly(coalition, strength):
     return shown.astype(np.uint8)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.lists(st.lists(st.booleans(), min_size=12, max_size=12), min_size=1, max_size=5))
 def test_masking_shows_the_baseline_where_segments_are_absent(coalitions):
     made = Masker(PICTURE, SEGMENTS, BASE, ALL).build(np.array(coalitions))
     assert np.array_equal(made, np.stack([plainly(c, ALL) for c in coalitions]))
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(st.lists(st.booleans(), min_size=12, max_size=12), st.floats(0.01, 1))
 def test_segments_outside_the_box_lose_the_share_that_context_says(coalition, context):
     strength = strengths(np.arange(12) < 4, context)

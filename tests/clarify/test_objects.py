@@ -83,7 +83,7 @@ SIDES = st.floats(0, 1, width=32)
 ROWS = st.tuples(st.integers(-1, 3), st.floats(0, 1, width=32), SIDES, SIDES, SIDES, SIDES)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(
     st.lists(st.lists(ROWS, min_size=4, max_size=4), min_size=1, max_size=3),
     st.lists(ROWS, min_size=1, max_size=4),
@@ -170,7 +170,6 @@ def test_the_best_come_first_and_of_equals_the_first():
     assert isinstance(found.only(0), Detections)
 
 
-@settings(deadline=None)
 @given(st.lists(st.floats(0, 1), min_size=8, max_size=8))
 def test_overlap_is_symmetric_in_0_to_1_and_1_of_a_box_with_itself(sides):
     a = np.sort(np.array(sides[:4]).reshape(2, 2), axis=0).reshape(-1)

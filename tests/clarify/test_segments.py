@@ -84,7 +84,7 @@ def test_a_box_of_a_pixel_or_less_meets_one_segment(box):
     assert segment(NOISE, 20, 5).meeting(np.array(box)).sum() == 1
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.lists(st.floats(0, 1), min_size=4, max_size=4), st.integers(1, 50), st.integers(1, 50))
 def test_a_box_touches_the_pixels_that_it_covers_and_at_least_one(sides, height, width):
     x1, x2 = sorted(sides[:2])

@@ -53,7 +53,7 @@ def by_permutations(value: Any, players: int) -> Floats:
 
 class TestExactValues:
     @given(players=st.integers(1, 6), seed=SEEDS)
-    @settings(max_examples=30, deadline=None)
+    @settings(max_examples=30)
     def test_are_the_mean_over_all_orders_of_entering(self, players: int, seed: int) -> None:
         found = estimate(table_game(players, seed), players)
         assert found.exact
@@ -73,7 +73,7 @@ class TestExactValues:
         assert (high == found.values).all()
 
     @given(seed=SEEDS)
-    @settings(max_examples=20, deadline=None)
+    @settings(max_examples=20)
     def test_do_not_depend_on_how_players_are_numbered(self, seed: int) -> None:
         order = np.random.default_rng(seed).permutation(8)
         value = table_game(8, seed)
@@ -141,7 +141,7 @@ def same_bits(one: Estimate, other: Estimate) -> bool:
 
 
 @given(players=st.integers(13, 30), share=st.floats(0, 1), seed=SEEDS, outputs=st.integers(1, 3))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_any_budget_gives_efficient_values_with_errors(players: int, share: float, seed: int, outputs: int) -> None:
     samples = least_samples(players) + int(share * 300)
     found = estimate(random_game(players, seed, "fives", outputs), players, samples, seed)

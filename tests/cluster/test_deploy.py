@@ -22,7 +22,8 @@ from components.errors import EndpointError
 from components.serve.deploy.kubernetes import fields, objects
 from components.serve.deploy.kubernetes.cluster import MANAGER, Cluster
 from components.serve.deploy.kubernetes.endpoints import Deploying, remove
-from components.serve.deploy.kubernetes.wanted import Endpoint, Placement
+from components.serve.deploy.kubernetes.placement import Placement
+from components.serve.deploy.kubernetes.wanted import Endpoint
 
 FIRST, SECOND = "sha256:" + "1" * 64, "sha256:" + "2" * 64
 NOWHERE = Placement({"roadworthy/no-node-has-this": "true"})

@@ -65,7 +65,7 @@ def grid_and_maps() -> tuple[Grid, tuple[object, ...]]:
 
 
 @given(case=pictures())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_targets_are_those_of_gluoncv(
     case: tuple[list[np.ndarray], list[np.ndarray]], grid_and_maps: tuple[Grid, tuple[object, ...]]
 ) -> None:
@@ -90,7 +90,6 @@ def test_the_grid_is_the_one_that_the_network_has(grid_and_maps: tuple[Grid, tup
 
 
 @given(st.lists(st.tuples(st.floats(4, 100), st.floats(4, 100)), min_size=6, max_size=40), st.integers(1, 6))
-@settings(deadline=None)
 def test_anchors_lie_among_the_boxes_from_small_to_large(sizes: list[tuple[float, float]], count: int) -> None:
     boxes = np.array(sizes)
     found = anchors.fit(boxes, count)
@@ -109,7 +108,7 @@ def test_boxes_of_as_many_shapes_as_anchors_are_fitted_exactly() -> None:
 
 
 @given(st.integers(0, 2**31), st.booleans())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_boxes_stay_on_what_they_show(seed: int, mirror: bool) -> None:
     """One bright rectangle on black is found again, by its pixels, where its box says it is."""
     pixels, box = np.zeros((1, 64, 64, 3), np.uint8), np.array([[20, 24, 44, 36]], np.float32)

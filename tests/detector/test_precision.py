@@ -102,7 +102,7 @@ def gluon(metric: type[VOCMApMetric], case: Judged) -> list[float]:
 
 
 @given(judged())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_vocs_figures_are_those_of_gluoncv(case: Judged) -> None:
     if not any(len(o) for o in case.truths):
         return  # GluonCV cannot judge nothing
@@ -116,7 +116,7 @@ def test_vocs_figures_are_those_of_gluoncv(case: Judged) -> None:
 
 
 @given(judged(crowds=True), st.integers(0, 2**31))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_picture_drawn_twice_counts_as_two_equal_ones(case: Judged, seed: int) -> None:
     count = np.random.default_rng(seed).integers(0, 3, len(case.truths))
     again = [i for i, n in enumerate(count) for _ in range(n)]
@@ -130,7 +130,7 @@ def test_a_picture_drawn_twice_counts_as_two_equal_ones(case: Judged, seed: int)
 
 
 @given(st.integers(1, 5), st.integers(1, 4))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_the_truth_itself_is_found_without_a_mistake(pictures: int, count: int) -> None:
     there = [[9.0 * i, 0, 9 * i + 8, 8] for i in range(count)]
     truths = [objects([i % 3 for i in range(count)], there, [False] * count)] * pictures
@@ -141,7 +141,7 @@ def test_the_truth_itself_is_found_without_a_mistake(pictures: int, count: int) 
 
 
 @given(judged(crowds=True), st.integers(0, 100))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_detection_of_nothing_never_helps_and_one_below_all_others_never_hurts(case: Judged, at: int) -> None:
     wrong = detections([0], [1.0], [[100, 100, 108, 108]])
     last = detections([0], [0.0], [[100, 100, 108, 108]])

@@ -29,7 +29,7 @@ settings.register_profile(
 def _profile() -> Iterator[None]:
     settings.load_profile("hostile")
     yield
-    settings.load_profile("default")
+    settings.load_profile("roadworthy")
 
 
 def pytest_report_header() -> str:

@@ -100,25 +100,3 @@ def serving(
         if process.poll() is None:
             process.kill()
         process.wait()
-
-
-def ended(pid: int) -> bool:
-    """Whether a process is gone, or a zombie."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
-    except OSError:
-        return True
-
-
-def carrying(text: str) -> list[int]:
-    """Returns the processes that have a text in their environment, this one left out."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and int(entry.name) != os.getpid():
-            try:
-                environment = (entry / "environ").read_bytes()
-            except OSError:
-                continue
-            if text.encode() in environment and not ended(int(entry.name)):
-                found.append(int(entry.name))
-    return found

@@ -17,10 +17,11 @@ import hostile_pictures as pictures
 import pytest
 import urllib3
 from effort import KILLS, drawn
-from serving import Running, ended, serving
+from serving import Running, serving
 
 from components.capture.reader import Counts, read
 from tests.capture.traffic import ids, process_of, until
+from tests.processes import alive
 from tests.storage.s3_server import hanging
 
 GOOD = pictures.plain()
@@ -75,7 +76,7 @@ def test_of_a_killed_server_every_answer_older_than_a_second_is_captured_and_no_
         over.set()
         for one in clients:
             one.join()
-    until(lambda: ended(writer), 20)
+    until(lambda: not alive(writer), 20)
     counts = Counts()
     there = ids(tmp_path / "place", counts)
     assert counts.broken.total() == 0

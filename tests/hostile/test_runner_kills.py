@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 from effort import KILLS, drawn
-from serving import carrying
+
+from tests.processes import carrying
 
 HERE, ROOT = Path(__file__).parent, Path(__file__).resolve().parents[2]
 LINES = 40

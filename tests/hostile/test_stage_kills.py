@@ -19,10 +19,10 @@ from typing import Any, NamedTuple
 import pytest
 import stage_calls
 from effort import KILLS, drawn
-from serving import carrying
 from stage_calls import ROOT
 
 from tests.monitor.records import make_baseline, put, traffic
+from tests.processes import carrying
 
 MARK = "HOSTILE_TRIAL"
 

@@ -44,7 +44,7 @@ def test_the_difference_of_two_shares_is_newcombes(
 
 
 @given(st.floats(0.1, 5e5), st.integers(1, 60), st.floats(0.02, 0.98))
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_the_noncentrality_gives_the_probability_it_was_asked_for(value: float, freedom: int, below: float) -> None:
     found = intervals.noncentrality(value, freedom, below)
     if found:

@@ -55,7 +55,7 @@ def spread(root: Path, lines: list[bytes], order: random.Random) -> None:
 
 
 @given(RECORDS, BROKEN, st.randoms(use_true_random=False))
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 def test_order_files_and_copies_change_not_a_bit(
     tmp_path_factory: pytest.TempPathFactory,
     records: list[tuple[int, bytes, bytes | None, int]],
@@ -87,7 +87,7 @@ def rows(window: Window) -> list[tuple[object, ...]]:
 
 
 @given(RECORDS)
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow])
 def test_counts_are_what_a_dictionary_would_count(
     tmp_path_factory: pytest.TempPathFactory, records: list[tuple[int, bytes, bytes | None, int]]
 ) -> None:

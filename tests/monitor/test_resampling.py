@@ -61,7 +61,7 @@ def test_a_p_value_is_the_share_of_all_deals(statistic: object, table: list[tupl
 
 
 @given(COUNTS, st.integers(0, 3))
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_a_p_value_is_never_0_and_of_equal_samples_1(table: np.ndarray, seed: int) -> None:
     first, second = samples(table)
     if not (first.sum() and second.sum()):

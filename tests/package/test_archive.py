@@ -26,7 +26,7 @@ part = st.text("abcdefghijxyz0123456789_-. äß中é", min_size=1, max_size=12).
 )
 names = st.lists(part, min_size=1, max_size=3).map("/".join)
 trees = st.dictionaries(names, st.binary(max_size=2000), min_size=1, max_size=6)
-SLOW_DISK = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+SLOW_DISK = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def content_of(folder: Path) -> dict[str, bytes]:
@@ -199,7 +199,7 @@ def test_any_one_byte_changed_is_noticed_or_changes_nothing(tmp_path: Path) -> N
 
 
 @given(data=st.data())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_any_change_inside_the_gzip_is_noticed_or_changes_nothing(data: st.DataObject) -> None:
     files = {"a.txt": b"content", "b/c.txt": b"x" * 600}
     tar = bytearray(listed_manifest(files) + b"".join(member(n.encode(), c) for n, c in files.items()) + bytes(1024))
@@ -217,7 +217,7 @@ def test_any_change_inside_the_gzip_is_noticed_or_changes_nothing(data: st.DataO
 
 
 @given(junk=st.binary(max_size=3000), start=st.sampled_from([b"", b"\x1f\x8b\x08\0\0\0\0\0\0\0"]))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_any_bytes_are_refused_with_an_error_of_ours(junk: bytes, start: bytes) -> None:
     with tempfile.TemporaryDirectory() as temporary:
         at = Path(temporary)

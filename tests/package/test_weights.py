@@ -43,7 +43,6 @@ finite_arrays = st.sampled_from(KINDS).flatmap(
 
 
 @given(tensors=st.dictionaries(st.text(LETTERS, min_size=1), finite_arrays, max_size=5), told=st.booleans())
-@settings(deadline=None)
 def test_what_the_library_writes_is_read_as_the_library_reads_it(tensors: dict[str, Any], told: bool) -> None:
     data = save(tensors, {"format": "np"} if told else None)
     ours, theirs = load_numpy(data), load(data)
@@ -56,7 +55,7 @@ def test_what_the_library_writes_is_read_as_the_library_reads_it(tensors: dict[s
 
 
 @given(data=st.data())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_what_is_accepted_the_library_accepts_too(data: st.DataObject) -> None:
     whole = bytearray(save({"a": np.ones((2, 2), np.float32), "b": np.zeros(3, np.int64)}))
     for _ in range(data.draw(st.integers(1, 3))):

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import settings
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -19,10 +18,6 @@ from pipelines import parameters
 from pipelines.targets import kfp
 from pipelines.targets.local import backends, executor, view
 from pipelines.targets.local.records import Result
-
-# Examples are compiled and run while other work has the machine: no deadline for a single one.
-settings.register_profile("pipelines", deadline=None)
-settings.load_profile("pipelines")
 
 ROOT = Path(__file__).resolve().parents[2]
 

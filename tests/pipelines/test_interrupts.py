@@ -11,15 +11,9 @@ from pathlib import Path
 import pytest
 import server_probes
 
+from tests.processes import alive, carrying
+
 HERE, ROOT = Path(__file__).parent, Path(__file__).resolve().parents[2]
-
-
-def alive(pid):
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
-        return False
-    return state != "Z"
 
 
 def wait_for(condition, seconds=30):
@@ -27,20 +21,6 @@ def wait_for(condition, seconds=30):
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"
         time.sleep(0.05)
-
-
-def carrying(text):
-    """The processes that have ``text`` in their environment: all that a run started, wherever they went."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and int(entry.name) != os.getpid():
-            try:
-                environment = (entry / "environ").read_bytes()
-            except OSError:
-                continue
-            if text.encode() in environment and alive(int(entry.name)):
-                found.append(int(entry.name))
-    return found
 
 
 def started(tmp_path):

@@ -18,6 +18,7 @@ from kfp import compiler
 from kfp.compiler.compiler_utils import KubernetesManifestOptions
 
 from components.errors import UnsupportedError
+from components.serve.deploy.kubernetes.placement import Placement
 from pipelines import cli, placement, registry
 from pipelines.targets import kfp, kfp_native
 
@@ -28,7 +29,7 @@ G4DN = placement.PROFILES["g4dn"]
 NAMES = sorted(registry.entries())
 
 
-def compiled(name: str, profile: placement.Profile = G4DN) -> list[Any]:
+def compiled(name: str, profile: Placement = G4DN) -> list[Any]:
     return kfp.compiled(registry.find(name, registry.entries()), profile)
 
 

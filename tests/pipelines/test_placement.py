@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from components.errors import InputError
+from components.serve.deploy.kubernetes.placement import Placement
 from pipelines import cli, placement
-from pipelines.placement import PROFILES, Profile
+from pipelines.placement import PROFILES
 from pipelines.targets import documents
 
 ACCELERATED = {
@@ -125,7 +126,7 @@ def test_a_users_profile_stands_beside_the_built_in_ones(tmp_path: Path) -> None
         ("a: {gpus: 1}", "expected one of them with gpus, found neither"),
         ("a: {gpus: 0.5, node_selector: {a: b}}", "gpus: expected a whole number"),
         ("a: {gpus: '1', node_selector: {a: b}}", "gpus: expected a whole number"),
-        ("a: {memory: 14}", "memory: expected a text"),
+        ("a: {memory: 14}", "memory: expected a quantity as Kubernetes writes it"),
         ("a: {tolerations: nvidia}", "tolerations: expected a list"),
         ("a: {tolerations: [{taint: b}]}", "tolerations: expected objects of"),
         ("a: {nodeSelector: {a: b}}", "expected some of node_selector, .* found nodeSelector"),
@@ -146,4 +147,4 @@ def test_an_unknown_profile_is_refused(tmp_path: Path, capsys: pytest.CaptureFix
 
 def test_all_that_is_wrong_is_told_at_once() -> None:
     with pytest.raises(InputError, match=r"gpus: .*; cpu: .*"):
-        Profile(gpus=-1, cpu=3)  # type: ignore[arg-type]
+        Placement(gpus=-1, cpu=3)  # type: ignore[arg-type]

@@ -49,7 +49,7 @@ def as_read(folder: Path, result: evaluation.Evaluation) -> Curves:
     return read(path)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(seed=seeds, pictures=st.integers(1, 12), threshold=st.floats(0, 1))
 @example(seed=0, pictures=1, threshold=0.5)
 def test_what_was_judged_is_read_and_computed_again(
@@ -133,7 +133,6 @@ def test_many_classes_have_a_row_each_and_the_first_a_chart() -> None:
     assert "The first 12 of 30 classes." in found.texts
 
 
-@settings(deadline=None)
 @given(
     size=st.tuples(st.integers(1, 60), st.integers(1, 60)),
     edges=st.tuples(*[st.floats(0, 1)] * 4),

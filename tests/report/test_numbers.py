@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from page_reading import read_page
@@ -21,7 +21,6 @@ from components.report.page import Page, Section
 images = hnp.arrays(np.uint8, (6, 5, 3))
 
 
-@settings(deadline=None)
 @given(st.integers(1, 5000), st.data(), st.sampled_from([0.8, 0.95, 0.99]))
 def test_the_interval_of_a_share_is_scipys(whole: int, data: st.DataObject, confidence: float) -> None:
     part = data.draw(st.integers(0, whole))
@@ -111,7 +110,6 @@ def test_images_of_two_sizes_have_no_difference() -> None:
 ordered = st.tuples(*[st.floats(0, 1)] * 3).map(sorted)
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.floats(0, 1e4), ordered), min_size=1, max_size=20))
 def test_a_band_stays_inside_its_chart(points: list[tuple[float, list[float]]]) -> None:
     chart = BandChart("title", [(x, middle, low, high) for x, (low, middle, high) in points], "over", "words")

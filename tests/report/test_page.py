@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import pytest
 from hostile_texts import HOSTILE
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from page_reading import read_page
 from report_artifacts import picture
@@ -86,7 +86,6 @@ texts = st.one_of(st.sampled_from(HOSTILE), st.text(st.characters(), min_size=1,
 
 
 @pytest.mark.parametrize("name", BLOCKS)
-@settings(deadline=None)
 @given(text=texts)
 @example(text="<script>alert(1)</script>")
 @example(text='"><img src=x onerror=alert(1)>')
@@ -98,7 +97,6 @@ def test_no_text_adds_or_closes_an_element_or_an_attribute(name: str, text: str)
 
 
 @pytest.mark.parametrize("name", BLOCKS)
-@settings(deadline=None)
 @given(text=texts)
 def test_every_text_is_read_back_as_it_was_given_but_for_what_acts_instead_of_being_seen(name: str, text: str) -> None:
     found = read_page(Page("page", [Section("section", [BLOCKS[name](text)])]).render())

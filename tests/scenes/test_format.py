@@ -85,7 +85,7 @@ THINGS = st.builds(
 )
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.lists(THINGS, max_size=4), min_size=1, max_size=6), st.randoms(use_true_random=False))
 def test_the_order_of_the_pictures_makes_no_difference_and_all_comes_back(drawn: list[list[Thing]], lot: Any) -> None:
     pictures = [(("train", "test")[n % 2], n, objects) for n, objects in enumerate(drawn)]

@@ -53,7 +53,7 @@ async def gather(batcher: Any, items: Sequence[int]) -> list[Any]:
     return await asyncio.gather(*[batcher.submit(item).future for item in items], return_exceptions=True)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(items=st.lists(st.integers(-3, 1000), max_size=40), max_batch=st.integers(1, 9), inline=st.booleans())
 def test_each_gets_its_own_result_and_the_bad_fail_alone(items: list[int], max_batch: int, inline: bool) -> None:
     model = Model()

@@ -442,7 +442,7 @@ def test_a_range_changes_nothing(running: str) -> None:
     assert HTTP.request("GET", running + "/ping", headers={"Range": ranges}).status == 200
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(body=st.binary(max_size=300), kind=st.sampled_from(["x-npy", "json", "x-image"]), head=st.booleans())
 def test_whatever_is_sent_is_answered_or_refused(invoke: Any, body: bytes, kind: str, head: bool) -> None:
     starts = {"x-npy": b"\x93NUMPY\x01\x00", "json": b'{"instances": [', "x-image": b"\xff\xd8\xff"}
@@ -450,7 +450,7 @@ def test_whatever_is_sent_is_answered_or_refused(invoke: Any, body: bytes, kind:
     assert found.status in (200, 400, 413)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 1000), at=st.floats(0, 1), value=st.integers(0, 255), form=st.sampled_from(["PNG", "JPEG"]))
 def test_a_picture_with_one_changed_byte_is_answered_or_refused(
     invoke: Any, picture: Any, seed: int, at: float, value: int, form: str

@@ -14,7 +14,8 @@ from components.errors import EndpointError
 from components.serve.deploy.kubernetes import fields, objects
 from components.serve.deploy.kubernetes.cluster import MANAGER, Cluster
 from components.serve.deploy.kubernetes.endpoints import Deploying, remove
-from components.serve.deploy.kubernetes.wanted import Endpoint, Placement
+from components.serve.deploy.kubernetes.placement import Placement
+from components.serve.deploy.kubernetes.wanted import Endpoint
 from tests.serve.kubernetes_api import Api, Served
 from tests.serve.kubernetes_statuses import FETCH, SERVER, crashed, stuck, waiting
 

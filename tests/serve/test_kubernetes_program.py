@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from components.package.archive import verify
-from components.serve.deploy.kubernetes.wanted import Placement
+from components.serve.deploy.kubernetes.placement import Placement
 from tests.serve.kubernetes_api import Api, Served
 from tests.serve.kubernetes_statuses import FETCH, crashed, stuck
 from tests.storage.s3_server import serving

@@ -296,7 +296,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     changes=st.dictionaries(
         st.sampled_from(["name", "datatype", "shape", "data", "parameters"]), JSON, min_size=1, max_size=3
@@ -316,7 +316,7 @@ def test_any_request_is_read_or_refused(changes: dict[str, Any], more: dict[str,
     assert status in (200, 400, 413)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     shape=st.tuples(st.integers(1, 4), st.integers(1, 5), st.integers(1, 5), st.just(3)),
     seed=st.integers(0, 1000),

@@ -88,7 +88,7 @@ def test_what_open_inference_protocol_takes_is_read_alike(tensor: dict[str, obje
     assert same(payloads.images(head + tail, captured), expected)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     st.one_of(
         st.binary(max_size=200),

@@ -120,7 +120,7 @@ def sink(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Counte
 EXAMPLES = itertools.count()
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(halves=HALVES)
 def test_the_program_keeps_the_law(sink: tuple[str, Counter[str], list[str]], halves: list[tuple[str, int]]) -> None:
     url, sent, whole = sink

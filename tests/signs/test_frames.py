@@ -50,7 +50,7 @@ arguments = st.tuples(st.integers(0, CLASSES - 1), st.integers(0, 2**63 - 1), st
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(arguments, st.integers(0, 2**63 - 1))
 def test_every_frame_keeps_gtsrbs_bounds(drawn: tuple[tuple[int, int, int], int], seed: int) -> None:
     (class_id, track, frames), frame = drawn
@@ -68,7 +68,7 @@ def test_every_frame_keeps_gtsrbs_bounds(drawn: tuple[tuple[int, int, int], int]
     assert digest(render_frame(class_id, track, frame, seed=seed, frames=frames)) == digest(rendered)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.integers(0, CLASSES - 1), st.integers(0, 1000), st.integers(2, 12), st.integers(0, 5))
 def test_the_sign_grows_along_its_track(class_id: int, track: int, frames: int, seed: int) -> None:
     sides = [max(render_frame(class_id, track, f, seed=seed, frames=frames).image.shape) for f in range(frames)]

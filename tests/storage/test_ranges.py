@@ -12,7 +12,7 @@ from components.storage import Place
 DATA = bytes(range(256)) * 4
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(start=st.integers(0, 1100), length=st.integers(0, 1100))
 def test_a_range_is_that_slice_of_the_file_or_an_error(folder: Place, start: int, length: int) -> None:
     file = folder.child("file")

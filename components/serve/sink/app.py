@@ -15,12 +15,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from components.serve.gate import Answer, Gate, Request, refusal
+from components.serve import plain
+from components.serve.gate import Answer, Gate, Request
 from components.serve.limits import BusyError, Limits
 from components.serve.metrics import CONTENT_TYPE
-from components.serve.protocols import media
 from components.serve.protocols.identity import Identity
-from components.serve.protocols.wording import shown
 from components.serve.sink import events
 from components.serve.sink.endpoints import Endpoints
 from components.serve.sink.metrics import metrics
@@ -59,12 +58,12 @@ class Sink:
         return Starlette(
             routes=[
                 Route("/", self._gate.protocol("cloudevents", self._take), methods=["POST"]),
-                Route("/v2/health/live", _live),
+                Route("/v2/health/live", plain.live),
                 Route("/v2/health/ready", self._health),
                 Route("/metrics", self._page),
             ],
             lifespan=self._lifespan,
-            exception_handlers={HTTPException: _http_error},  # type: ignore[dict-item]
+            exception_handlers={HTTPException: plain.no_route("sink")},  # type: ignore[dict-item]
         )
 
     @asynccontextmanager
@@ -98,21 +97,7 @@ class Sink:
         return Answer(200, orjson.dumps({"event_id": event.event_id, "outcome": outcome}))
 
     async def _health(self, request: StarletteRequest) -> Response:
-        return _json({"ready": self.ready}, 200 if self.ready else 503)
+        return plain.document({"ready": self.ready}, 200 if self.ready else 503)
 
     async def _page(self, request: StarletteRequest) -> Response:
         return Response(self.metrics.page(), media_type=CONTENT_TYPE)
-
-
-async def _live(request: StarletteRequest) -> Response:
-    return _json({"live": True})
-
-
-async def _http_error(request: StarletteRequest, error: HTTPException) -> Response:
-    found = f"expected a route and method of this sink, found {shown(request.method)} {shown(request.url.path)}"
-    answer = refusal(error.status_code, found)
-    return Response(answer.body, answer.status, headers=error.headers, media_type=answer.content_type)
-
-
-def _json(content: object, status: int = 200) -> Response:
-    return Response(orjson.dumps(content), status, media_type=media.JSON)

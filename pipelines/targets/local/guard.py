@@ -7,34 +7,21 @@ end without one that the runner is. It then ends the steps by their mark, and wi
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from components import background
 from pipelines.targets.local import processes
 
-ROOT = Path(__file__).resolve().parents[3]
 _OVER = b"."
 
 
 @contextmanager
 def guarded(folder: Path) -> Iterator[None]:
     """Ends the steps of the run in ``folder`` should this process be killed before the block is over."""
-    environment = {key: value for key, value in os.environ.items() if key != processes.MARK}
-    paths = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-    process = subprocess.Popen(
-        # -P: the folder that the runner happens to stand in must not lend modules to it.
-        [sys.executable, "-P", "-m", "pipelines.targets.local.guard", str(folder)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        env={**environment, "PYTHONPATH": paths},
-        cwd="/",
-        start_new_session=True,
-    )
+    process = background.launch("pipelines.targets.local.guard", [str(folder)])
     try:
         yield
     finally:
@@ -45,8 +32,7 @@ def guarded(folder: Path) -> Iterator[None]:
 def main(arguments: Sequence[str]) -> int:
     """Waits for the runner's last word or its end; returns the exit status."""
     (folder,) = arguments
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)  # they are the runner's to act on
+    background.step_back(0)
     if sys.stdin.buffer.read(1) != _OVER:
         processes.end_marked(f"{folder}#")
     return 0

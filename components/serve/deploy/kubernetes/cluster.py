@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from components.errors import EndpointError
+from components.serve.deploy.kubernetes.configuration import configuration
 
 if TYPE_CHECKING:
     from lightkube import Client
-    from lightkube.config.kubeconfig import SingleConfig
 
 Object = dict[str, Any]
 Found = TypeVar("Found")
@@ -46,7 +45,7 @@ class Cluster:
         from lightkube import Client
 
         try:
-            config, self.inside = _configuration()
+            config, self.inside = configuration()
             self.namespace = namespace or config.namespace
             self._client: Client = Client(config, namespace=self.namespace, field_manager=MANAGER)
         except Exception as error:  # the file is the user's, and may say anything
@@ -165,21 +164,3 @@ def _class(kind: str) -> Any:
 
     group, version, plural = _KINDS[kind]
     return type(kind, (GenericNamespacedResource,), {"_api_info": create_api_info(group, version, kind, plural)})
-
-
-def _configuration() -> tuple[SingleConfig, bool]:
-    """Returns how to reach the cluster, and whether this process is one of its pods."""
-    from lightkube.config.kubeconfig import DEFAULT_KUBECONFIG, KubeConfig
-    from lightkube.config.models import User
-
-    files = [one for one in os.environ.get("KUBECONFIG", "").split(os.pathsep) if one]
-    if files:  # of several, the first that is there
-        found, inside = KubeConfig.from_file(next((one for one in files if Path(one).is_file()), files[0])), False
-    elif os.environ.get("KUBERNETES_SERVICE_HOST"):
-        found, inside = KubeConfig.from_service_account(), True
-    else:
-        found, inside = KubeConfig.from_file(DEFAULT_KUBECONFIG), False
-    config = found.get()
-    if config is None:
-        raise EndpointError("expected a context, found a file without one")
-    return (config if config.user else config._replace(user=User())), inside

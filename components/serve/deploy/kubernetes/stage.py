@@ -12,7 +12,8 @@ from typing import Any
 from components.artifacts import image as project_image
 from components.errors import InputError
 from components.serve.deploy.kubernetes import objects
-from components.serve.deploy.kubernetes.wanted import Endpoint, Placement
+from components.serve.deploy.kubernetes.placement import Placement
+from components.serve.deploy.kubernetes.wanted import Endpoint
 from components.storage import Place, place
 
 

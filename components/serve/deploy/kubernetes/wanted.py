@@ -2,101 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from components.errors import InputError
+from components.serve.deploy.kubernetes.placement import Placement
+from components.serve.deploy.kubernetes.quantities import CPU, MEMORY, quantity
 
 # RFC 1035's label: the name of a Service is a name in DNS.
 _NAME = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
-_CPU = re.compile(r"([0-9]+)(\.[0-9]+)?(m?)")
-_MEMORY = re.compile(r"[1-9][0-9]*(\.[0-9]+)?(Ki|Mi|Gi|Ti|k|M|G|T)?")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
-_TOLERATION = {
-    "key": "key",
-    "operator": "operator",
-    "value": "value",
-    "effect": "effect",
-    "toleration_seconds": "tolerationSeconds",
-}
 
 
 def _dns_label(what: str, text: str) -> Iterator[str]:
     """Yields what is wrong with a name that must be a DNS label (RFC 1035)."""
     if not _NAME.fullmatch(text):
         yield f"{what}: expected at most 63 of a-z, 0-9 and '-', a letter first and no '-' last, found {text[:80]!r}"
-
-
-def _quantity(name: str, text: Any, pattern: re.Pattern[str]) -> Iterator[str]:
-    """Yields what is wrong with a quantity of Kubernetes; an empty one is none."""
-    if not isinstance(text, str) or (text and not pattern.fullmatch(text)):
-        yield f"{name}: expected a quantity as Kubernetes writes it, found {text!r}"
-
-
-@dataclass(frozen=True)
-class Placement:
-    """Which nodes an endpoint's pods run on, and with how many GPUs.
-
-    Attributes:
-        node_selector: Labels of the nodes.
-        tolerations: Of their taints: ``key``, ``operator``, ``value``, ``effect``, ``toleration_seconds``.
-        gpus: How many a pod gets.
-        cpu: Cores a pod asks for (``3``, ``500m``); empty leaves it to the endpoint.
-        memory: That a pod asks for and may use at most (``14G``); empty leaves it to the endpoint.
-        shared_memory: Of ``/dev/shm`` (``2Gi``); empty for the container runtime's 64 MB.
-
-    Raises:
-        InputError: With everything that is wrong.
-    """
-
-    node_selector: Mapping[str, str] = field(default_factory=dict)
-    tolerations: Sequence[Mapping[str, Any]] = ()
-    gpus: int = 0
-    cpu: str = ""
-    memory: str = ""
-    shared_memory: str = ""
-
-    def __post_init__(self) -> None:
-        if problems := "; ".join(self._problems()):
-            raise InputError(f"placement: {problems}")
-
-    @classmethod
-    def from_json(cls, text: str) -> Placement:
-        """Reads a JSON object with some of the attributes; empty text places nowhere in particular.
-
-        Raises:
-            InputError: It is something else.
-        """
-        try:
-            found = json.loads(text) if text else {}
-        except ValueError:
-            found = None
-        known = list(cls.__dataclass_fields__)
-        if not isinstance(found, dict) or not set(found) <= set(known):
-            raise InputError(f"placement: expected a JSON object of {', '.join(known)}, found {text[:200]!r}")
-        return cls(**found)
-
-    def tolerated(self) -> list[dict[str, Any]]:
-        """Returns the tolerations as Kubernetes spells them."""
-        return [{_TOLERATION[key]: value for key, value in sorted(one.items())} for one in self.tolerations]
-
-    def _problems(self) -> Iterator[str]:
-        selector = self.node_selector
-        if not isinstance(selector, Mapping) or not all(
-            isinstance(part, str) and part for pair in selector.items() for part in pair
-        ):
-            yield f"expected node_selector as labels with texts that are not empty, found {selector!r}"
-        if isinstance(self.gpus, bool) or not isinstance(self.gpus, int) or not 0 <= self.gpus <= 64:
-            yield f"expected gpus as a whole number from 0 to 64, found {self.gpus!r}"
-        if isinstance(self.tolerations, str) or not all(
-            isinstance(one, Mapping) and one and set(one) <= set(_TOLERATION) for one in self.tolerations
-        ):
-            yield f"expected tolerations as a list of objects of {', '.join(_TOLERATION)}, found {self.tolerations!r}"
-        for name, pattern in (("cpu", _CPU), ("memory", _MEMORY), ("shared_memory", _MEMORY)):
-            yield from _quantity(name, getattr(self, name), pattern)
 
 
 @dataclass(frozen=True)
@@ -131,7 +53,7 @@ class Endpoint:
     max_replicas: int = 1
     cpu: str = "1"
     memory: str = "2Gi"
-    placement: Placement = Placement()
+    placement: Placement = field(default_factory=Placement)
     options: Sequence[str] = ()
 
     def __post_init__(self) -> None:
@@ -151,7 +73,7 @@ class Endpoint:
     @property
     def cores(self) -> int:
         """Whole cores that a pod asks for, at least one: as many threads find time on it."""
-        found = _CPU.fullmatch(self.asked_cpu)
+        found = CPU.fullmatch(self.asked_cpu)
         whole = int(found[1]) // (1000 if found[3] else 1) if found else 1
         return max(1, whole)
 
@@ -165,7 +87,7 @@ class Endpoint:
             yield f"image: expected the name of an image, found {self.image[:80]!r}"
         if not 1 <= self.replicas <= self.max_replicas:
             yield f"replicas: expected 1 ≤ replicas ≤ max_replicas, found {self.replicas} and {self.max_replicas}"
-        for name, pattern in (("cpu", _CPU), ("memory", _MEMORY)):
+        for name, pattern in (("cpu", CPU), ("memory", MEMORY)):
             if not getattr(self, name):
                 yield f"{name}: expected a quantity, found none"
-            yield from _quantity(name, getattr(self, name), pattern)
+            yield from quantity(name, getattr(self, name), pattern)
