@@ -24,8 +24,8 @@ help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 demo: .venvs/dev .venvs/analysis .venvs/torch .venvs/detector ## both stories on this machine: a classifier attacked, a detector explained
-	@$(DEV) -m pipelines run traffic_signs $(ARGS)
-	@$(DEV) -m pipelines run detection
+	@$(DEV) -m pipelines run --unless-done traffic_signs $(ARGS)
+	@$(DEV) -m pipelines run --unless-done detection
 
 test: environments tools ## all tests, each image's stages in that image's environment
 	$(DEV) $(TEST) tests/pipelines tests/house
@@ -83,7 +83,8 @@ build/sbom/%.json: FORCE
 lock: ## renew the lock files from requirements*.in (needs uv)
 	bash images/lock.sh
 
-environments: .venvs/dev .venvs/analysis .venvs/torch .venvs/detector .venvs/testing .venvs/kubernetes
+environments: # two at a time, the longest first
+	@$(MAKE) --no-print-directory -j2 .venvs/torch .venvs/detector .venvs/analysis .venvs/dev .venvs/testing .venvs/kubernetes
 
 .venvs/%: FORCE
 	@$(PYTHON) images/environment.py $* $@

@@ -14,7 +14,7 @@ from typing import Any
 from pipelines import parameters, registry
 from pipelines.cli import sources
 from pipelines.targets import ir, kfp, parse
-from pipelines.targets.local import backends, executor, records, view
+from pipelines.targets.local import backends, earlier, executor, records, view
 from pipelines.targets.local.processes import Stop
 
 
@@ -27,6 +27,11 @@ def add(commands: Any) -> None:
     parser.add_argument("--workers", type=_positive, default=os.cpu_count() or 1, help="steps at a time")
     parser.add_argument("--backend", choices=["venv", "podman", "docker"], default="venv", help="(default: venv)")
     parser.add_argument("--no-cache", action="store_true", help="run every step, whatever was kept")
+    parser.add_argument(
+        "--unless-done",
+        action="store_true",
+        help="run nothing if a run with the same pipeline, parameters, data and code succeeded and is still whole",
+    )
     parser.add_argument("--dry-run", action="store_true", help="say what would run, start nothing")
     parser.set_defaults(work=work)
 
@@ -36,8 +41,12 @@ def work(args: argparse.Namespace) -> int:
     pipeline = _load(args.name)
     values = parameters.resolve(args.param, pipeline)
     stop = Stop()
-    options = executor.Options(args.root, args.workers, cache=not args.no_cache, dry=args.dry_run)
     backend = backends.choose(args.backend)
+    key = earlier.key(pipeline, values, backend) if args.unless_done else ""
+    if done := earlier.find(args.root.resolve(), pipeline.name, key):
+        print(earlier.report(done), flush=True)
+        return 0
+    options = executor.Options(args.root, args.workers, cache=not args.no_cache, dry=args.dry_run, key=key)
     observer = view.Silent() if options.dry else view.choose(sys.stderr)
     with _signals(stop) as received:
         result = executor.execute(pipeline, values, backend, observer, options, stop)

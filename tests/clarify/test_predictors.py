@@ -53,9 +53,17 @@ def test_jpeg_changes_the_pixels_a_little_only():
 
 def test_requests_are_in_flight_together_and_not_more_than_were_allowed():
     toy = Toy(PARTS)
-    slow = toy.predict
-    toy.predict = lambda batch: (time.sleep(0.15), slow(batch))[1]  # type: ignore[method-assign]
+    answer = toy.predict
     with served(Endpoint(toy)) as endpoint:
+
+        def wait_for_others(batch):
+            end = time.monotonic() + 1  # the first request goes alone
+            while endpoint.most_together < 3 and time.monotonic() < end:
+                time.sleep(0.01)
+            time.sleep(0.02)  # a fourth one would have time to come
+            return answer(batch)
+
+        toy.predict = wait_for_others  # type: ignore[method-assign]
         found, _ = asked(endpoint, np.split(PICTURES, 20), in_flight=3)
     assert endpoint.most_together == 3
     assert np.allclose(whole(found), TRUE, atol=1e-6)

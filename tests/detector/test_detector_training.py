@@ -4,29 +4,18 @@ from __future__ import annotations
 
 import json
 import math
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from detector_program import OUTPUTS, run
 
 from components.data.scenes.dataset import read
 from components.images import Preprocessing, decode
 from components.package.archive import Package, check_model, pack
 from components.package.description import ModelDescription
 
-ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.filterwarnings("ignore")  # MXNet is retired: no one will mend its deprecations
-
-OUTPUTS = ("model", "metrics", "curves", "report")
-
-
-def run(dataset: Path, out: Path, *more: str) -> subprocess.CompletedProcess[str]:
-    paths = [f"--{name}={out / name}" for name in OUTPUTS]
-    small = ["--side=64", "--batch-size=8", "--epochs=14", "--learning-rate=0.003", "--threads=1", "--name=shapes"]
-    command = [sys.executable, "-m", "components.fine_tune.detector", f"--dataset={dataset}", *paths, *small, *more]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
 @pytest.fixture(scope="module")
@@ -113,16 +102,6 @@ def test_the_exported_network_gives_the_precision_that_is_claimed(first: Path, s
     judged = evaluate(truths, find(network, pixels, Preprocessing(64, 64), mx.cpu()), 2, seed=7)
     assert round(judged.area.value, 5) == metrics(first)["map50"]
     assert round(judged.area.low, 5) == metrics(first)["map50_low"]
-
-
-@pytest.mark.slow
-def test_one_seed_gives_the_same_bytes_and_another_seed_others(first: Path, shapes: Path, tmp_path: Path) -> None:
-    for name, seed in (("one", 7), ("again", 7), ("other", 8)):
-        assert run(shapes, tmp_path / name, f"--seed={seed}", "--epochs=2").returncode == 0
-    one, again, other = (tmp_path / name / "model" for name in ("one", "again", "other"))
-    for name in ("model-symbol.json", "model-0000.params", "model.json"):
-        assert (one / name).read_bytes() == (again / name).read_bytes()
-    assert (one / "model-0000.params").read_bytes() != (other / "model-0000.params").read_bytes()
 
 
 @pytest.mark.parametrize(

@@ -30,12 +30,14 @@ class Options:
         workers: Steps at a time.
         cache: Whether outputs of earlier runs may be used (they are kept in any case where the pipeline allows it).
         dry: Say what would run, and start nothing.
+        key: What the run is known by afterwards (``earlier.key``); empty: by nothing.
     """
 
     root: Path = Path("runs")
     workers: int = os.cpu_count() or 1
     cache: bool = True
     dry: bool = False
+    key: str = ""
 
 
 def execute(
@@ -91,6 +93,7 @@ def execute(
         started=started,
         finished=time.time(),
         records=list(setting.records.values()),
+        key=options.key,
         outputs=Outputs(outcome.parameters, {n: a for n, a in outcome.artifacts.items() if not isinstance(a, list)}),
     )
     if not options.dry:
@@ -124,6 +127,7 @@ def _write_summary(result: Result) -> None:
         "seconds": round(result.finished - result.started, 3),
         "folder": str(result.folder),
         "parameters": dict(result.parameters),
+        "key": result.key or None,
         "outputs": _shown(result.outputs),
         "steps": [
             {

@@ -45,7 +45,7 @@ class Record:
 
 @dataclass
 class Result:
-    """A run: ``outputs`` are the pipeline's own; ``folder`` is where everything lies."""
+    """A run: ``outputs`` are the pipeline's own; ``folder`` is where everything lies; ``key`` see ``earlier``."""
 
     run: str
     pipeline: str
@@ -55,6 +55,7 @@ class Result:
     started: float
     finished: float
     records: list[Record]
+    key: str = ""
     outputs: Outputs = field(default_factory=Outputs)
 
 
