@@ -334,8 +334,8 @@ def _one_line(error: Exception) -> str:
 
 
 def _masked(text: str) -> str:
-    """Returns a message without what stands before the host of a URI: it may hold a password."""
-    return re.sub(r"//[^/@\s'\"]*@", "//…@", text)
+    """Returns a message without what stands before the host of a URI, which may hold a password, and without keys."""
+    return re.sub(r"-----BEGIN .*", "…", re.sub(r"//[^/@\s'\"]*@", "//…@", text), flags=re.DOTALL)
 
 
 def _remove(path: Path) -> None:

@@ -12,7 +12,8 @@
     ├── ArchiveError                 a model archive that must not be unpacked or loaded
     │   ├── UnsafeMemberError        a member that would leave the folder, or is no plain file
     │   ├── LimitError               more members, bytes or compression than allowed
-    │   └── DigestError              content that differs from its manifest
+    │   ├── DigestError              content that differs from its manifest
+    │   └── SignatureError           a model that is not signed by the key that is required
     ├── CompletenessError            an explanation whose terms do not sum up to what they explain
     ├── WeightsError                 weights that do not fit the model, or are no safetensors
     ├── StorageError                 a place that cannot be read or written
@@ -80,6 +81,10 @@ class LimitError(ArchiveError):
 
 class DigestError(ArchiveError):
     """Content that differs from its manifest."""
+
+
+class SignatureError(ArchiveError):
+    """A model that is not signed by the key that is required, or a signature that is none."""
 
 
 class CompletenessError(RoadworthyError):

@@ -186,7 +186,7 @@ def _jpeg(data: bytes, limits: Limits) -> Pixels | None:
         _check_size((width, height), limits)
         # The slow transform and upsampling are Pillow's, to the bit. Strict: libjpeg only warns of a file cut short.
         return simplejpeg.decode_jpeg(data, "RGB", fastdct=False, fastupsample=False, strict=True)
-    except ValueError:
+    except (ValueError, KeyError):  # the latter for 4:4:1, a subsampling that simplejpeg has no word for
         return None
 
 

@@ -10,8 +10,9 @@
 ``trial``    ``create_trial``: reads what hooks kept; the format is in ``tensors``.
 ``__main__`` the stage: a window of captured traffic as a dataset.
 
-Behind the writer: ``frames`` (what goes through the pipe), ``process`` (the writer process), ``spool`` (the files it
-appends to), ``delivery`` (which moves finished files to their place)::
+Behind the writer: ``frames`` (what goes through the pipe), ``process`` (the writer process), ``privacy`` and
+``pictures`` (which take the metadata out of pictures), ``spool`` (the files it appends to), ``delivery`` (which moves
+finished files to their place)::
 
     server ── offer ── queue ── pipe ──► process ── spool/….open ── rename ── spool/….jsonl ── delivery ──► place
               µs       64 MiB   1 MiB            appended at once   by time or size            file:// or s3://

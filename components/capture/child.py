@@ -20,7 +20,7 @@ from components.background import PAUSES, launch
 
 _PIPE = 1 << 20  # bytes; what an unprivileged process may have (fs.pipe-max-size)
 _STEADY = 60.0  # seconds a process must live for the pauses to begin anew
-_COUNTS = ("written", "dropped", "bytes", "files", "errors")
+_COUNTS = ("written", "dropped", "bytes", "files", "errors", "unstripped")
 # glibc's allocator keeps what the process frees: otherwise each turn maps the same megabyte anew, page by page.
 _MALLOC = {"MALLOC_TRIM_THRESHOLD_": str(64 << 20), "MALLOC_MMAP_THRESHOLD_": str(64 << 20)}
 _BUFFERS = 1024  # that one writev takes (IOV_MAX)
@@ -54,7 +54,7 @@ class Child:
         self._pipe = self._reports = -1
 
     def counts(self) -> dict[str, int]:
-        """Returns what all processes reported together: written, dropped, bytes, files, errors."""
+        """Returns what all processes reported together: written, dropped, bytes, files, errors, unstripped."""
         return {name: self._before[name] + self._latest[name] for name in _COUNTS}
 
     @property

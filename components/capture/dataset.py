@@ -14,7 +14,8 @@ One row a prediction (an exchange whose answer held several, or none that can be
 ``class``           int64      predicted class, or null
 ``label``           text       its label, or null
 ``score``           float64    its score, or null
-``image``           text       file in ``images/`` with the request as it came, or null
+``image``           text       file in ``images/`` with the request as it was captured, or null
+``model``           text       digest of the package that answered, or null
 ``duplicate``       bool       whether the event id came before: the same exchange twice, or a client's id reused
 ==================  =========  ======================================================================
 """
@@ -97,6 +98,7 @@ def _schema() -> Any:
             ("label", pa.string()),
             ("score", pa.float64()),
             ("image", pa.string()),
+            ("model", pa.string()),
             pa.field("duplicate", pa.bool_(), nullable=False),
         ]
     )
@@ -129,12 +131,13 @@ def _rows(folder: Path, exchanges: Iterable[Exchange], images: int, summary: Sum
                 "label": prediction.label,
                 "score": prediction.score,
                 "image": image,
+                "model": exchange.model,
                 "duplicate": duplicate,
             }
 
 
 def _keep_image(folder: Path, exchange: Exchange, name: str, summary: Summary) -> str | None:
-    """Writes the request as it came if it decodes; its name is a hash, because event ids may be anything."""
+    """Writes the request as it was captured if it decodes; its name is a hash, because event ids may be anything."""
     body = exchange.request or b""
     suffix = next((suffix for magic, suffix in _SUFFIXES.items() if body.startswith(magic)), None)
     if suffix is None:

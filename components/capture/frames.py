@@ -3,6 +3,7 @@
 A frame is a header (the time and three lengths), a JSON list of the five short texts, and the two bodies as they are.
 The bodies become text in the writer process only: that costs several times what copying does, and the server has no
 time for it. Frames never leave the machine and both ends are one version, so the format carries no number of its own.
+The model is the same for all and known at both ends, so it is in none.
 """
 
 from __future__ import annotations
@@ -46,8 +47,13 @@ def pack(exchange: Exchange, request: bytes | None, response: bytes | None) -> t
     return header + encoded, request or b"", response or b""
 
 
-def unpack(buffer: bytearray) -> Iterator[Exchange]:
-    """Yields the whole frames at the front of the buffer and removes them when it is exhausted."""
+def unpack(buffer: bytearray, model: str | None = None) -> Iterator[Exchange]:
+    """Yields the whole frames at the front of the buffer and removes them when it is exhausted.
+
+    Args:
+        buffer: What came through the pipe.
+        model: That answered them.
+    """
     if not _whole(buffer):
         return
     data, start = bytes(buffer), 0  # slices of bytes are bytes: one copy of all is cheaper than a view of each
@@ -69,6 +75,7 @@ def unpack(buffer: bytearray) -> Iterator[Exchange]:
             response_type,
             inference_id,
             attributes,
+            model,
         )
         start = end
     del buffer[:start]

@@ -26,7 +26,7 @@ from typing import NamedTuple
 import orjson
 
 from components.background import step_back
-from components.capture import frames, record
+from components.capture import frames, privacy, record
 from components.capture.delivery import Delivery
 from components.capture.spool import Rotation, Spool, folder_of
 from components.errors import RecordError, RoadworthyError
@@ -46,6 +46,7 @@ class Report(NamedTuple):
     bytes: int = 0
     files: int = 0
     errors: int = 0
+    unstripped: int = 0
     spool: int = 0
 
 
@@ -61,10 +62,11 @@ class Writer:
         root = folder_of(args.spool, args.place)
         self._args = args
         self._csv, self._json = tuple(args.csv_type), tuple(args.json_type)
+        self._model, self._strip = args.model, not args.keep_metadata
         finished: SimpleQueue[Path | None] = SimpleQueue()
         self._spool = Spool(root, args.endpoint, args.variant, rotation, args.spool_bytes, finished.put)
         self._delivery = Delivery(self._spool, args.place, finished)
-        self._received, self._told = 0, b""
+        self._received, self._unstripped, self._told = 0, 0, b""
         self._keep_until = 0.0
         self._buffer = bytearray()
         self._room = fcntl.fcntl(0, fcntl.F_GETPIPE_SZ)
@@ -108,20 +110,29 @@ class Writer:
             if not chunk:
                 return False
             self._buffer += chunk
-            self._spool.write(self._encoded(frames.unpack(self._buffer)))
+            self._spool.write(self._encoded(frames.unpack(self._buffer, self._model)))
         return True
 
     def _encoded(self, exchanges: Iterable[record.Exchange]) -> list[tuple[float, bytes]]:
         lines = []
         for exchange in exchanges:
             self._received += 1
+            private = self._private(exchange)
             try:
-                line = record.encode(exchange, csv_content_types=self._csv, json_content_types=self._json)
+                line = record.encode(private, csv_content_types=self._csv, json_content_types=self._json)
             except RecordError:
                 continue  # counts as dropped
             lines.append((exchange.time, line))
             self._give_way()
         return lines
+
+    def _private(self, exchange: record.Exchange) -> record.Exchange:
+        """Returns an exchange without what its pictures say of people."""
+        if not self._strip:
+            return exchange
+        found = privacy.cleaned(exchange)
+        self._unstripped += found.unread > 0
+        return found.exchange
 
     def _give_way(self) -> None:
         """Lets others have the processor, and keeps it afterwards for a part of the time that they took.
@@ -142,6 +153,7 @@ class Writer:
             bytes=spool.bytes,
             files=delivery.files,
             errors=delivery.errors + spool.errors,
+            unstripped=self._unstripped,
             spool=spool.used,
         )
         line = orjson.dumps(report._asdict(), option=orjson.OPT_APPEND_NEWLINE)
@@ -168,6 +180,8 @@ def arguments() -> argparse.ArgumentParser:
     for name in ("rotate-bytes", "spool-bytes", "parent"):
         parser.add_argument(f"--{name}", type=int, required=True)
     parser.add_argument("--spool", type=Path)
+    parser.add_argument("--model")
+    parser.add_argument("--keep-metadata", action="store_true")
     parser.add_argument("--csv-type", action="append", default=[])
     parser.add_argument("--json-type", action="append", default=[])
     return parser

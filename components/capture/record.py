@@ -4,6 +4,9 @@ Source: Amazon SageMaker AI Developer Guide, "Data capture" and "Preprocessing a
 of ``inference_record``). What AWS's pages show, ``decode`` reads: ``batchTransformOutput`` for ``endpointOutput``,
 ``observedContentType`` null or missing, ``customAttributes`` as a list or a text, one of input and output missing, and
 the ``groundTruthData`` that a merge adds (which is skipped: it is no part of the exchange).
+
+One key is ours: ``eventMetadata.modelDigest``, the model that answered. It stands beside ``inferenceId`` and
+``customAttributes``, which may be there or not as well; a record without it is read.
 """
 
 from __future__ import annotations
@@ -27,6 +30,8 @@ LINE_LIMIT = 64 * 1024 * 1024
 CAPTURE_OPTIONS = ("Input", "Output")
 CSV_CONTENT_TYPES = ("text/csv",)
 JSON_CONTENT_TYPES = ("application/json",)
+MODEL = "modelDigest"
+"""The key in ``eventMetadata`` that is not SageMaker's; who looks for the documented ones passes over it."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _LONGEST_TIME = 64  # characters
@@ -45,6 +50,7 @@ class Exchange(NamedTuple):  # a frozen dataclass takes four times as long to ma
         response_type: Its Content-Type.
         inference_id: The client's ``X-Amzn-SageMaker-Inference-Id``.
         custom_attributes: The client's ``X-Amzn-SageMaker-Custom-Attributes``.
+        model: Digest of the package that answered, ``sha256:…``; None where nobody says, as in SageMaker's own records.
     """
 
     event_id: str
@@ -55,6 +61,7 @@ class Exchange(NamedTuple):  # a frozen dataclass takes four times as long to ma
     response_type: str | None
     inference_id: str | None = None
     custom_attributes: str | None = None
+    model: str | None = None
 
 
 TextTypes = tuple[tuple[str, ...], tuple[str, ...]]
@@ -91,6 +98,8 @@ def encode(
         if exchange.custom_attributes is not None:
             metadata["customAttributes"] = [exchange.custom_attributes]
         metadata["inferenceTime"] = _stamp(exchange.time)
+        if exchange.model is not None:
+            metadata[MODEL] = exchange.model
         pieces += (b'},"eventMetadata":', orjson.dumps(metadata), b',"eventVersion":"0"}\n')
     except TypeError:  # a lone surrogate
         raise RecordError("expected texts that are Unicode, found a lone surrogate") from None
@@ -158,6 +167,7 @@ def decode(line: bytes) -> Exchange:
         response_type,
         _optional(metadata, "inferenceId"),
         _attributes(metadata.get("customAttributes")),
+        _optional(metadata, MODEL),
     )
 
 

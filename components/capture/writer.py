@@ -42,6 +42,8 @@ class CaptureWriter:
         queue_bytes: The most that waits in this process; what comes on top is dropped.
         spool: A folder on a disk of this machine; None for one in the folder for temporary files. Writers may share it.
         spool_bytes: The most that waits there while the place is slow; what comes on top is dropped.
+        model: Digest of the package that answers, for each record; None where nobody knows it.
+        keep_metadata: Whether pictures keep what they say of people; otherwise ``privacy`` takes it out.
 
     Raises:
         InputError: A name, percentage, option or number that cannot be.
@@ -64,6 +66,8 @@ class CaptureWriter:
         queue_bytes: int = 64 * 1024 * 1024,
         spool: Path | None = None,
         spool_bytes: int = 1024 * 1024 * 1024,
+        model: str | None = None,
+        keep_metadata: bool = False,
     ) -> None:
         if not capture_options or not set(capture_options) <= set(record.CAPTURE_OPTIONS):
             raise InputError(f"expected Input, Output or both to capture, found {list(capture_options)}")
@@ -90,6 +94,8 @@ class CaptureWriter:
                 *("--rotate-bytes", str(rotate_bytes)),
                 *("--spool-bytes", str(spool_bytes)),
                 *(() if spool is None else ("--spool", str(Path(spool).absolute()))),
+                *(() if model is None else (f"--model={model}",)),
+                *(("--keep-metadata",) if keep_metadata else ()),
                 *(f"--csv-type={one.lower()}" for one in csv_content_types),
                 *(f"--json-type={one.lower()}" for one in json_content_types),
             ]
@@ -127,7 +133,8 @@ class CaptureWriter:
         ``captured_total``: taken by ``offer``; each is written, dropped or still on its way. ``dropped_total``: refused
         by a full queue, or lost after it (spool full, disk full, writer process killed). ``written_total``: records in
         the spool or beyond; ``bytes_total``: theirs. ``files_total``: moved to the place. ``errors_total``: failed
-        attempts to write the spool or the place. ``restarts_total``: of the writer process. ``queue_bytes`` and
+        attempts to write the spool or the place. ``unstripped_total``: records with a picture that ``privacy`` could
+        not walk, so that it is as it came. ``restarts_total``: of the writer process. ``queue_bytes`` and
         ``spool_bytes``: what waits in this process and on its disk.
         """
         with self._pumping:
@@ -140,6 +147,7 @@ class CaptureWriter:
             "bytes_total": counts["bytes"],
             "files_total": counts["files"],
             "errors_total": counts["errors"],
+            "unstripped_total": counts["unstripped"],
             "restarts_total": self._child.restarts,
             "queue_bytes": self._offered - self._taken,
             "spool_bytes": self._child.spool,

@@ -18,6 +18,7 @@ from pathlib import Path
 import torch
 from torch.nn.functional import cross_entropy
 
+from components.errors import InputError
 from components.fine_tune import evaluation
 from components.fine_tune.pictures import Pictures, augment, to_input
 from components.images import Preprocessing
@@ -110,7 +111,12 @@ def train(
         validation: What decides which epoch was best and when to stop.
         preprocessing: The contract; its height is the full side.
         recipe: How.
+
+    Raises:
+        InputError: There are fewer than two images to learn from.
     """
+    if len(data) < 2:
+        raise InputError(f"expected two images or more to learn from, found {len(data)}")
     history, best, highest, waited = History(), {}, -1.0, 0
     loop = _Loop(network, data, preprocessing, recipe)
     for epoch in range(recipe.epochs):
@@ -140,7 +146,7 @@ class _Loop:
         self.network, self.data, self.preprocessing, self.recipe = network, data, preprocessing, recipe
         self.device = device()
         network.to(self.device, memory_format=torch.channels_last)
-        rate, steps = recipe.learning_rate, recipe.epochs * -(-len(data) // recipe.batch_size)
+        rate, steps = recipe.learning_rate, recipe.epochs * len(batches(torch.arange(len(data)), recipe.batch_size))
         self.optimizer = torch.optim.SGD(
             network.parameters(), rate, momentum=0.9, nesterov=True, weight_decay=recipe.weight_decay
         )
@@ -153,7 +159,7 @@ class _Loop:
         self.network.train()
         total = torch.zeros((), device=self.device)
         order = torch.randperm(len(self.data), generator=self.generator)
-        for chosen in _with_progress(order.split(self.recipe.batch_size), epoch, len(order)):
+        for chosen in _with_progress(batches(order, self.recipe.batch_size), epoch, len(order)):
             total += self._step(self.data.pixels[chosen], self.data.class_ids[chosen], side) * len(chosen)
         return float(total) / len(order)
 
@@ -168,6 +174,17 @@ class _Loop:
         self.scaler.update()
         self.schedule.step()
         return loss.detach()
+
+
+def batches(order: torch.Tensor, size: int) -> list[torch.Tensor]:
+    """Returns ``(images,)`` positions in batches; one that is left over joins the last batch.
+
+    Batch normalisation refuses a single image whose last feature map is a single pixel, as that of a small side is.
+    """
+    found = list(order.split(size))
+    if len(found) > 1 and len(found[-1]) == 1:
+        found[-2:] = [torch.cat(found[-2:])]
+    return found
 
 
 def _with_progress(batches: Sequence[torch.Tensor], epoch: int, images: int) -> Iterator[torch.Tensor]:

@@ -4,6 +4,7 @@
 ``statistics`` ``Statistics``, what is counted; ``schema`` writes and reads it as SageMaker's ``statistics.json``.
 ``constraints`` what a baseline suggests, and what a check takes from ``constraints.json``.
 ``settings``   ``Settings``: the other thresholds, proved sensible at the start.
+``models``     whether window and baseline are of one model.
 ``evaluate``   ``evaluate``: counts in, what every rule found out; ``shares`` and ``drift`` hold the rules.
 ``flagging``   the records behind each violation.
 ``violations``, ``metrics``, ``page``  what is written for SageMaker's readers, for machines, for people.

@@ -45,6 +45,7 @@ def _check() -> Stage:
     stage.parameter("mix_effect_threshold", "largest Cramér's V of class and window", type=_SHARE, default=0.2)
     stage.parameter("alpha", "probability of a false alarm among all tests", type=_SHARE, default=0.01)
     stage.parameter("minimum_records", "below it only a clear case is decided", type=number(int, 1, 10**9), default=30)
+    stage.parameter("allow_other_model", "compare with a baseline of another model", type=boolean, default=False)
     stage.parameter("flagged", "the most records listed for a violation", type=number(int, 0, 10**8), default=10_000)
     stage.parameter("schedule", "name of the schedule, for metrics.jsonl", default="")
     stage.parameter("gateway", "address of a Prometheus push gateway; empty: none", default="")

@@ -56,6 +56,7 @@ def check(
     mix_effect_threshold: float = 0.2,
     alpha: float = 0.01,
     minimum_records: int = 30,
+    allow_other_model: bool = False,
     flagged: int = 10_000,
     schedule: str = "",
     gateway: str = "",
@@ -73,6 +74,6 @@ def check(
             *("--executor-input", "{{$}}", "--metrics", metrics.path, "--report", report.path, "--violated", violated),
             *("--endpoint", endpoint, "--wait-for", wait_for, "--schedule", schedule, "--message", message),
             *("--variant", variant, "--related", related, "--flagged", flagged, "--gateway", gateway, "--start", start),
-            *("--images", images, "--alpha", alpha, "--end", end),
+            *("--images", images, "--alpha", alpha, "--end", end, "--allow-other-model", allow_other_model),
         ],
     )

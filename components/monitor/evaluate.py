@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from components.monitor import drift, power, shares
+from components.monitor import drift, models, power, shares
 from components.monitor.constraints import Constraints
 from components.monitor.settings import Settings
 from components.monitor.statistics import Statistics
@@ -36,4 +36,5 @@ def evaluate(window: Statistics, baseline: Statistics, constraints: Constraints,
     tests = max(1, sum(one.p_value is not None for one in tested))
     stated = [power.of_share(one, settings, one.rule in _LEAST) for one in fixed]
     stated += [power.of_comparison(one, tests, settings) for one in compared]
-    return Evaluated((*fixed, *tested), tuple(stated))
+    named = models.findings(window, baseline, settings)
+    return Evaluated((*fixed, *tested, *named), tuple(stated))

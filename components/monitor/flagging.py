@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from components.monitor import drift, shares
 from components.monitor.grids import ANSWERS, PICTURES
+from components.monitor.models import OTHER_MODEL
 from components.monitor.spill import BROKEN, PREDICTED, UNRELATED, Partition, Rows
 from components.monitor.statistics import Tally
 from components.monitor.window import COLUMNS, Window
@@ -92,7 +93,9 @@ def _selection(window: Window, finding: Finding) -> Selection | None:
     """Returns what a violation selects; None for a rule that is about no record in particular."""
     details = finding.details
     if finding.rule in _OF_CLASSES:
-        return _of_classes(window, details["flagged_classes"])
+        return _among("category", window.names, details["flagged_classes"])
+    if finding.rule == OTHER_MODEL:
+        return _among("model", window.models, details["other_models"])
     by_row: dict[str, Selection] = {
         shares.LOW_CONFIDENCE: lambda rows: rows["score"] < window.bound,
         shares.UNRELATED: lambda rows: (rows["flags"] & UNRELATED) > 0,
@@ -102,10 +105,10 @@ def _selection(window: Window, finding: Finding) -> Selection | None:
     return by_row.get(finding.rule) or _beyond(window, details)
 
 
-def _of_classes(window: Window, names: Iterable[str]) -> Selection:
+def _among(column: str, known: Iterable[str], names: Iterable[str]) -> Selection:
     wanted = set(names)
-    categories = np.array([i for i, name in enumerate(window.names) if name in wanted], np.int32)
-    return lambda rows: np.isin(rows["category"], categories)
+    numbers = np.array([i for i, name in enumerate(known) if name in wanted], np.int32)
+    return lambda rows: np.isin(rows[column], numbers)
 
 
 def _beyond(window: Window, details: Any) -> Selection | None:

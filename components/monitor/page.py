@@ -21,7 +21,7 @@ _BARS = 12  # of a histogram
 _VERDICTS = {OK: ("ok", "good"), VIOLATED: ("violated", "bad"), NOT_ENOUGH_DATA: ("not enough data", "unsure")}
 _PERCENT = {
     *("over_predicted_class", "low_confidence", "unrelated_top_three"),
-    *("completeness", "score_completeness", "unknown_class"),
+    *("completeness", "score_completeness", "unknown_class", "other_model"),
 }
 
 

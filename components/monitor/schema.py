@@ -41,6 +41,7 @@ def to_json(found: Statistics) -> dict[str, Any]:
             "last": found.last,
         },
         "counts": {name: getattr(found, name) for name in _COUNTS},
+        "models": found.models,
         "classes": {name: {"index": t.index, "label": t.label, "count": t.count} for name, t in classes},
         "histograms": {name: _own(histogram) for name, histogram in histograms},
     }
@@ -130,6 +131,8 @@ def from_json(found: Any) -> Statistics:
         statistics = Statistics(str(window["endpoint"]), str(window["variant"]), start, end, first=first, last=last)
         for name in _COUNTS:
             setattr(statistics, name, _whole(counts[name]))
+        # A baseline may be older than that records name their model.
+        statistics.models = {str(name): _whole(count) for name, count in own.get("models", {}).items()}
         statistics.classes = {
             str(name): Tally(one["index"], one["label"], _whole(one["count"])) for name, one in own["classes"].items()
         }
@@ -138,6 +141,8 @@ def from_json(found: Any) -> Statistics:
         raise InputError(f"statistics.json: expected whole counts, found {type(error).__name__}: {error}") from None
     if sum(tally.count for tally in statistics.classes.values()) != statistics.predictions:
         raise InputError("statistics.json: expected classes that add up to the predictions, found others")
+    if sum(statistics.models.values()) > statistics.records:
+        raise InputError("statistics.json: expected models of at most all records, found more")
     return statistics
 
 

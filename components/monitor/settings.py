@@ -28,6 +28,7 @@ class Settings:
         alpha: The probability of any false alarm among the tests of one check.
         confidence: Of the intervals.
         minimum_records: Below it, only a clear case is decided.
+        allow_other_model: Whether records of another model than the baseline's are compared with it like any others.
         draws: Of a test's reference distribution, at most.
         seed: Of these draws.
         power: With which a test sees what is stated as the smallest change that it sees.
@@ -41,6 +42,7 @@ class Settings:
     alpha: float = 0.01
     confidence: float = 0.95
     minimum_records: int = 30
+    allow_other_model: bool = False
     draws: int = 9_999
     seed: int = 0
     power: float = 0.8

@@ -38,9 +38,10 @@ ROW = np.dtype(
         ("margin", "<f8"),
         ("text", "<u8"),  # where the ids begin
         ("event", "<u4"),  # bytes of the event id
+        ("model", "<i4"),  # which answered; -1 where the record does not say
     ]
 )
-_PACK = struct.Struct("<QQQIIiiqdddQI").pack
+_PACK = struct.Struct("<QQQIIiiqdddQIi").pack
 
 Rows = NDArray[Any]
 
@@ -121,7 +122,7 @@ class Spill:
         self._texts = [bytearray() for _ in range(PARTITIONS)]
         self._ends = [0] * PARTITIONS  # of the texts, written or not
 
-    def add(self, at: Key, time: int, ids: Ids, rows: Sequence[Row]) -> None:
+    def add(self, at: Key, time: int, ids: Ids, rows: Sequence[Row], model: int = -1) -> None:
         """Adds a record with its predictions, or the one row that says there is none."""
         partition = at.high >> 56
         event = ids.event_id.encode()
@@ -133,7 +134,7 @@ class Spill:
         for position, row in enumerate(rows):
             packed = _PACK(
                 *(*at, position, row.flags, row.category, length, time, row.score, row.entropy, row.margin),
-                *(start, len(event)),
+                *(start, len(event), model),
             )
             buffer += packed
         if len(buffer) + len(self._texts[partition]) >= _BUFFER:

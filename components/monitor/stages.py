@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import Any
 from components.artifacts import Outputs
 from components.capture.window import asked
 from components.errors import InputError
-from components.monitor import constraints, evaluate, flagging, metrics, page, related, schema, violations
+from components.monitor import constraints, evaluate, flagging, metrics, models, page, related, schema, violations
 from components.monitor.settings import Settings
 from components.monitor.statistics import Statistics, aligned
 from components.monitor.window import Window, collect
@@ -30,7 +30,7 @@ def baseline(args: argparse.Namespace, outputs: Outputs) -> None:
     wanted = asked(args)
     distance = constraints.share(vars(args), "comparison_threshold", below_one=True)
     wanted.wait(args.wait_for, args.wait_seconds)
-    with _scratch() as scratch:
+    with _scratch(args.baseline) as scratch:
         window = collect(wanted, scratch, images=args.images)
     found = window.statistics
     if not found.predictions:
@@ -39,9 +39,10 @@ def baseline(args: argparse.Namespace, outputs: Outputs) -> None:
         _json(folder / STATISTICS, schema.to_json(found))
         _json(folder / CONSTRAINTS, constraints.suggest(found, distance))
     counts = _counts(found)
-    outputs.describe("baseline", **counts)
+    outputs.describe("baseline", **counts, models=found.models)
     outputs.metrics("metrics", {**counts, "classes": len(found.classes), **_read(window)})
-    print(f"{found.predictions} predictions of {len(found.classes)} classes", file=sys.stderr)
+    several = f" by {len(found.models)} models: {', '.join(found.models)}"[:400] if len(found.models) > 1 else ""
+    print(f"{found.predictions} predictions of {len(found.classes)} classes{several}", file=sys.stderr)
 
 
 def check(args: argparse.Namespace, outputs: Outputs) -> None:
@@ -53,9 +54,10 @@ def check(args: argparse.Namespace, outputs: Outputs) -> None:
     before = schema.from_json(read_json(args.baseline / STATISTICS))
     limits = constraints.read(read_json(args.baseline / CONSTRAINTS))
     wanted.wait(args.wait_for, args.wait_seconds)
-    with _scratch() as scratch:
+    with _scratch(args.results) as scratch:
         bound = settings.confidence_bound
         window = collect(wanted, scratch, bound=bound, related=table, images=args.images)
+        models.check(window.statistics, before, settings)
         evaluated = evaluate.evaluate(window.statistics, before, limits, settings)
         results = _results(window, before, evaluated)
         with outputs.folder("results") as folder:
@@ -132,9 +134,18 @@ def _read(window: Window) -> dict[str, Any]:
 
 
 @contextmanager
-def _scratch() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="roadworthy-monitor-") as path:
-        yield Path(path)
+def _scratch(output: Path) -> Iterator[Path]:
+    """Yields an empty folder beside an output, where there is a disk; ``/tmp`` of a container may lie in memory.
+
+    Its name is always the same, so that what a killed run left is swept away by the next one.
+    """
+    path = output.parent / f".{output.name}.scratch"
+    shutil.rmtree(path, ignore_errors=True)
+    path.mkdir(parents=True)
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def _json(path: Path, content: Any) -> None:

@@ -58,6 +58,7 @@ class Statistics:
         low: Predictions with a score below the bound of the reading.
         ranked: Predictions whose best three are in the table of related classes; 0 where the reading had no table.
         unrelated: Of these, whose best three are unrelated and each below the bound.
+        models: Records by the digest of the model that answered; of those that name one.
     """
 
     endpoint: str = ""
@@ -76,6 +77,7 @@ class Statistics:
     low: int = 0
     ranked: int = 0
     unrelated: int = 0
+    models: dict[str, int] = field(default_factory=dict)
 
     @property
     def scored(self) -> int:

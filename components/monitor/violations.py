@@ -12,6 +12,7 @@ from typing import Any
 
 from components.monitor import shares
 from components.monitor.grids import CLASS, CONFIDENCE
+from components.monitor.models import OTHER_MODEL
 from components.report.verdicts import Finding, Violation
 
 _MESSAGE = 1024  # bytes
@@ -23,6 +24,7 @@ _CHECKS = {
     shares.COMPLETENESS: (CLASS, "completeness_check"),
     shares.SCORE_COMPLETENESS: (CONFIDENCE, "completeness_check"),
     shares.UNKNOWN_CLASS: (CLASS, "categorical_values_check"),
+    OTHER_MODEL: ("Model", "categorical_values_check"),
 }
 
 

@@ -29,7 +29,8 @@ from components.monitor.spill import BROKEN, PREDICTED, RANKED, UNRELATED, Ids, 
 from components.monitor.statistics import Statistics, Tally
 
 MOST_CLASSES = 100_000
-_LABEL = 200  # characters of a label that are kept
+MOST_MODELS = 1_000
+_LABEL = 200  # characters of a label, and of a model's digest, that are kept
 COLUMNS = {CONFIDENCE: "score", ENTROPY: "entropy", MARGIN: "margin"}
 _WHOLE = re.compile(r"-?\d{1,18}", re.ASCII)
 _NONE = Row(0, -1, math.nan, math.nan, math.nan)
@@ -44,6 +45,7 @@ class Window:
         spill: Its predictions.
         sample: Its images.
         names: The name of each category of the spill's rows.
+        models: The digest of each model of the spill's rows.
         reading: What the reader saw.
         duplicates: Records with an event id that was there already.
         bound: The score below which a prediction counts as low.
@@ -53,6 +55,7 @@ class Window:
     spill: Spill
     sample: Sample
     names: list[str]
+    models: list[str]
     reading: Reading
     duplicates: int
     bound: float
@@ -97,17 +100,28 @@ def collect(
 
     Raises:
         StorageError: The place cannot be read.
-        InputError: A name that cannot be, or more than 100,000 different classes.
+        InputError: A name that cannot be, more than 100,000 different classes, or more than 1,000 models.
     """
     spill, sample, table, reading = Spill(scratch), Sample(images), _Table(), Reading()
+    models: dict[str, int] = {}
     broken = _Broken(spill)
     found = read(*asked, counts=reading, on_broken=broken)
     for exchange in found:
-        _keep(exchange, spill, sample, table, bound, related)
+        _keep(exchange, _model(exchange.model, models), spill, sample, table, bound, related)
     statistics = Statistics(asked.endpoint or "", asked.variant or "", asked.start, asked.end)
-    window = Window(statistics, spill, sample, [str(name) for name in table.numbers], reading, 0, bound)
+    window = Window(statistics, spill, sample, [str(name) for name in table.numbers], list(models), reading, 0, bound)
     _count(window, table)
     return window
+
+
+def _model(digest: str | None, models: dict[str, int]) -> int:
+    """Returns the number of a model, which is a new one where it was not met before; -1 for none."""
+    if digest is None:
+        return -1
+    digest = digest[:_LABEL]
+    if digest not in models and len(models) == MOST_MODELS:
+        raise InputError(f"expected records of at most {MOST_MODELS} different models, found more")
+    return models.setdefault(digest, len(models))
 
 
 class _Broken:
@@ -124,32 +138,43 @@ class _Broken:
 
 
 def _keep(
-    exchange: Exchange, spill: Spill, sample: Sample, table: _Table, bound: float, related: Related | None
+    exchange: Exchange,
+    model: int,
+    spill: Spill,
+    sample: Sample,
+    table: _Table,
+    bound: float,
+    related: Related | None,
 ) -> None:
     event = exchange.event_id.encode()
     time = round(exchange.time * 1e6)
-    texts = (exchange.request_type, exchange.response_type, exchange.inference_id, exchange.custom_attributes)
+    texts = (
+        *(exchange.request_type, exchange.response_type, exchange.inference_id),
+        *(exchange.custom_attributes, exchange.model),
+    )
     parts = [None if text is None else text.encode() for text in texts]
     at = key(event, (b"%d" % time, exchange.request, exchange.response, *parts))
     rows = [
         answers.row(one, table.number(one), bound, related)
         for one in predictions(exchange.response, exchange.response_type)
     ]
-    spill.add(at, time, Ids(exchange.event_id, exchange.inference_id), rows or (_NONE,))
+    spill.add(at, time, Ids(exchange.event_id, exchange.inference_id), rows or (_NONE,), model)
     sample.offer(at, exchange.request, exchange.request_type)
 
 
 def _count(window: Window, table: _Table) -> None:
     found, classes = window.statistics, np.zeros(len(table.numbers), np.int64)
+    models = np.zeros(len(window.models), np.int64)
     for partition in window.spill.partitions():
         rows = partition.rows
         broken = (rows["flags"] & BROKEN) > 0
         found.broken += int(broken.sum())
         window.duplicates += partition.duplicates
-        _add(window, rows[~broken], classes)
+        _add(window, rows[~broken], classes, models)
     for feature, values in window.sample.values().items():
         found.histograms[feature].add(values)
     found.sampled = len(window.sample.records)
+    found.models = {name: n for name, n in sorted(zip(window.models, models.tolist(), strict=True)) if n}
     counted: Mapping[int | str, int] = dict(zip(table.numbers, classes.tolist(), strict=True))
     found.classes = {
         str(name): Tally(name if isinstance(name, int) else None, table.labels[name], count)
@@ -158,12 +183,15 @@ def _count(window: Window, table: _Table) -> None:
     }
 
 
-def _add(window: Window, rows: Rows, classes: Any) -> None:
+def _add(window: Window, rows: Rows, classes: Any, models: Any) -> None:
     found = window.statistics
     if not len(rows):
         return
     predicted = rows[(rows["flags"] & PREDICTED) > 0]
-    found.records += int((rows["position"] == 0).sum())
+    records = rows[rows["position"] == 0]
+    found.records += len(records)
+    named = records["model"]
+    models += np.bincount(named[named >= 0], minlength=len(models))
     found.unreadable += len(rows) - len(predicted)
     found.predictions += len(predicted)
     first, last = int(rows["time"].min()) / 1e6, int(rows["time"].max()) / 1e6

@@ -15,7 +15,14 @@ from components.package.reading import unpack
 from components.storage import Place
 
 
-def fetch(source: Place, folder: Path, digest: str, limits: Limits = Limits()) -> Manifest:  # noqa: B008 - frozen
+def fetch(
+    source: Place,
+    folder: Path,
+    digest: str,
+    limits: Limits = Limits(),  # noqa: B008 - frozen
+    *,
+    public_key: str | None = "",
+) -> Manifest:
     """Unpacks the archive of a place into a new folder.
 
     Args:
@@ -23,18 +30,19 @@ def fetch(source: Place, folder: Path, digest: str, limits: Limits = Limits()) -
         folder: Where to; it must not exist, or be empty. For a moment there is room for the archive beside it.
         digest: The identity the model must have, ``sha256:…``.
         limits: What the archive may hold; packed it may be no larger than unpacked.
+        public_key: By which it must be signed, as for :func:`components.package.reading.verify`.
 
     Raises:
         StorageError: There is no archive at the place, or it cannot be read.
         ArchiveError: It is damaged, too large, or another model, as for :func:`components.package.reading.verify`.
     """
     if source.local is not None:
-        return unpack(source.local, folder, limits, digest=digest)
+        return unpack(source.local, folder, limits, digest=digest, public_key=public_key)
     copy = folder.with_name(f"{folder.name}.archive")
     folder.parent.mkdir(parents=True, exist_ok=True)
     try:
         _copy(source, copy, limits.total)
-        return unpack(copy, folder, limits, digest=digest)
+        return unpack(copy, folder, limits, digest=digest, public_key=public_key)
     finally:
         copy.unlink(missing_ok=True)
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from components.errors import ArchiveError
-from components.package import folders
+from components.package import folders, keys, signature
 from components.package.limits import Limits
-from components.package.manifest import MANIFEST_BYTES, NAME, File, Manifest, hashed
-from components.package.reading import read
+from components.package.manifest import MANIFEST_BYTES, NAME, SIGNATURE, File, Manifest, hashed
+from components.package.reading import Contents, read
 from components.package.strict import listed, short
 
 if TYPE_CHECKING:
@@ -29,10 +29,13 @@ class Package:
         place: A ``model.tar.gz``, or a folder that :func:`unpack` made.
         limits: What it may hold.
         digest: The identity it must have, ``sha256:…``; None for any.
+        public_key: The key that it must be signed by: PEM text or the path of a file; empty for that of the
+            environment (``ROADWORTHY_PUBLIC_KEY``), if it is set there; None for none.
 
     Attributes:
         place: As given.
         manifest: Read once; the digests of everything.
+        signature: The content of ``model.sig``, if there is one; verified only where a key is required.
 
     Raises:
         InputError: There is no such file or folder.
@@ -40,13 +43,23 @@ class Package:
         UnsafeMemberError: It holds links, special files or unportable names.
         LimitError: It is larger than allowed.
         DigestError: Its files are not those of the manifest, or it is another model than ``digest``.
+        SignatureError: It is not signed by the key that is required.
     """
 
-    def __init__(self, place: Path, *, limits: Limits = Limits(), digest: str | None = None) -> None:  # noqa: B008
+    def __init__(
+        self,
+        place: Path,
+        *,
+        limits: Limits = Limits(),  # noqa: B008 - frozen
+        digest: str | None = None,
+        public_key: str | None = "",
+    ) -> None:
+        key = keys.required(public_key)
         self.place = place
         self._limits = limits
-        self.manifest = self._folder_manifest() if place.is_dir() else read(place, limits, lambda name: None)
+        self.manifest, self.signature = self._folder() if place.is_dir() else read(place, limits, lambda name: None)
         self.manifest.check_digest(digest)
+        signature.check(self.manifest, self.signature, key)
 
     @property
     def digest(self) -> str:
@@ -106,19 +119,23 @@ class Package:
         read(self.place, self._limits, lambda other: found if other == name else None)
         return found.content
 
-    def _folder_manifest(self) -> Manifest:
+    def _folder(self) -> Contents:
         names = folders.files(self.place, self._limits)
         if NAME not in names:
             raise ArchiveError(f"expected {NAME} in {short(str(self.place))}, found none: was it unpacked by unpack?")
         with folders.open_inside(self.place, NAME, self._limits) as file:
             manifest = Manifest.from_bytes(file.read(MANIFEST_BYTES + 1), self._limits)
         sizes = {}
-        for name in set(names) - {NAME}:
+        for name in set(names) - {NAME, SIGNATURE}:
             size = (self.place / name).lstat().st_size
             listed_file = manifest.files.get(name)
             sizes[name] = listed_file if listed_file and listed_file.size == size else File(size, "not read")
         manifest.check_files(sizes)
-        return manifest
+        return Contents(manifest, self._beside(manifest) if SIGNATURE in names else None)
+
+    def _beside(self, manifest: Manifest) -> bytes:
+        with folders.open_inside(self.place, SIGNATURE, self._limits) as file:
+            return file.read(signature.limit(manifest) + 1)
 
 
 class _Kept(io.BytesIO):

@@ -9,12 +9,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from components.errors import ArchiveError, DigestError, InputError, LimitError
+from components.errors import ArchiveError, DigestError, InputError, LimitError, UnsafeMemberError
 from components.package.limits import MIB, Limits
 from components.package.names import Names
 from components.package.strict import canonical, kind, listed, parse_object, short
 
 NAME = "manifest.json"
+SIGNATURE = "model.sig"
+"""Beside the manifest, and no file of it: signing a model does not change its identity."""
+
 FORMAT = 1
 MANIFEST_BYTES = 16 * MIB
 
@@ -107,11 +110,22 @@ class Manifest:
             raise DigestError(f"expected the files of the manifest, found {'; '.join(told)}")
 
 
+def check_own(name: str) -> None:
+    """Checks that a name is not that of the signature, nor one that is it on some systems.
+
+    Raises:
+        UnsafeMemberError: It is.
+    """
+    if name.split("/", maxsplit=1)[0].casefold() == SIGNATURE:
+        raise UnsafeMemberError(f"{short(name)}: expected no file of the model that is called like its signature")
+
+
 def _check_files(files: Mapping[str, File], limits: Limits) -> None:
     names = Names(limits)
     names.add(NAME)
     for name in files:
         names.add(name)
+        check_own(name)
     if large := {name: file.size for name, file in files.items() if file.size > limits.file}:
         name, size = next(iter(large.items()))
         raise LimitError(f"{short(name)}: expected at most {limits.file:,} bytes in a file, found {size:,}")

@@ -5,14 +5,14 @@ from __future__ import annotations
 import stat
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from components.artifacts import replacing
 from components.errors import ArchiveError, DigestError, InputError, LimitError
-from components.package import tar
+from components.package import bundle, keys, signature, tar
 from components.package.compression import GzipReader
 from components.package.limits import Limits
-from components.package.manifest import MANIFEST_BYTES, NAME, File, Manifest, hashed
+from components.package.manifest import MANIFEST_BYTES, NAME, SIGNATURE, File, Manifest, hashed
 from components.package.names import Names
 from components.package.strict import listed, short
 
@@ -20,13 +20,28 @@ Keep = Callable[[str], BinaryIO | None]
 """Says where a member's content goes: an open file, which is closed after it, or nowhere."""
 
 
-def verify(archive: Path, limits: Limits = Limits(), *, digest: str | None = None) -> Manifest:  # noqa: B008 - frozen
+class Contents(NamedTuple):
+    """What a whole archive holds: its manifest, and ``model.sig`` if there is one, of which nothing is known yet."""
+
+    manifest: Manifest
+    signature: bytes | None
+
+
+def verify(
+    archive: Path,
+    limits: Limits = Limits(),  # noqa: B008 - frozen
+    *,
+    digest: str | None = None,
+    public_key: str | None = "",
+) -> Manifest:
     """Checks a whole archive against its manifest, in constant memory, without unpacking it.
 
     Args:
         archive: A ``model.tar.gz`` with a manifest.
         limits: What it may hold.
         digest: The identity it must have, ``sha256:…``; None for any.
+        public_key: By which it must be signed, as for :func:`components.package.keys.required`: PEM text or the path
+            of a file; empty for the environment's, None for none.
 
     Returns:
         The manifest, all of whose files are as it says.
@@ -37,8 +52,12 @@ def verify(archive: Path, limits: Limits = Limits(), *, digest: str | None = Non
         UnsafeMemberError: It holds anything but plain files and their folders under portable names.
         LimitError: It is larger than allowed.
         DigestError: Its content differs from its manifest, or it is another model than ``digest``.
+        SignatureError: It is not signed by the key that is required.
     """
-    return read(archive, limits, _nowhere, digest=digest)
+    key = keys.required(public_key)
+    found = read(archive, limits, _nowhere, digest=digest)
+    signature.check(found.manifest, found.signature, key)
+    return found.manifest
 
 
 def unpack(
@@ -48,6 +67,7 @@ def unpack(
     *,
     require_manifest: bool = True,
     digest: str | None = None,
+    public_key: str | None = "",
 ) -> Manifest:
     """Unpacks an archive into a new folder, which appears whole and verified or not at all.
 
@@ -61,6 +81,7 @@ def unpack(
         require_manifest: False also takes an archive without a manifest, such as one made for SageMaker; a manifest
             of what was found is then written beside the files.
         digest: The identity the model must have, ``sha256:…``; None for any.
+        public_key: By which it must be signed, as for :func:`verify`. Its signature is unpacked too.
 
     Raises:
         InputError: The folder holds something already.
@@ -68,17 +89,20 @@ def unpack(
     """
     if folder.is_symlink() or (folder.exists() and not folder.is_dir()) or (folder.is_dir() and any(folder.iterdir())):
         raise InputError(f"expected no folder or an empty one to unpack into, found {short(str(folder))}")
+    key = keys.required(public_key)
     with replacing(folder) as partial:
         partial.mkdir()
-        manifest = read(archive, limits, _into(partial), require_manifest=require_manifest, digest=digest)
-        if not (partial / NAME).exists():
-            (partial / NAME).write_bytes(manifest.to_bytes())
-    return manifest
+        found = read(archive, limits, _into(partial), require_manifest=require_manifest, digest=digest)
+        signature.check(found.manifest, found.signature, key)
+        (partial / NAME).write_bytes(found.manifest.to_bytes())
+        if found.signature is not None:
+            (partial / SIGNATURE).write_bytes(found.signature)
+    return found.manifest
 
 
 def read(
     archive: Path, limits: Limits, keep: Keep, *, require_manifest: bool = True, digest: str | None = None
-) -> Manifest:
+) -> Contents:
     """Reads a whole archive and gives its members' contents to ``keep``, *before* they are known to be right.
 
     Raises:
@@ -87,7 +111,7 @@ def read(
     if not archive.is_file():
         raise InputError(f"expected an archive, found no file at {short(str(archive))}")
     with archive.open("rb") as file:
-        declared, found, folders = _scan(GzipReader(file, limits), limits, keep)
+        declared, signed, found, folders = _scan(GzipReader(file, limits), limits, keep)
     if declared is None and require_manifest:
         raise ArchiveError(f"expected {NAME} as the first member, found none: this archive was not made by pack")
     if not found:
@@ -97,13 +121,16 @@ def read(
     if declared is not None:
         _check_folders(manifest, folders)
     manifest.check_digest(digest)
-    return manifest
+    return Contents(manifest, signed)
 
 
-def _scan(stream: GzipReader, limits: Limits, keep: Keep) -> tuple[bytes | None, dict[str, File], set[str]]:
-    """Returns the manifest's bytes, if there is one, the files as they are, and the folders that have members."""
+def _scan(
+    stream: GzipReader, limits: Limits, keep: Keep
+) -> tuple[bytes | None, bytes | None, dict[str, File], set[str]]:
+    """Returns the bytes of manifest and signature, if there are, the files, and the folders that have members."""
     names = Names(limits)
     declared: bytes | None = None
+    signed: bytes | None = None
     found: dict[str, File] = {}
     folders: set[str] = set()
     for index, (member, body) in enumerate(tar.members(stream, limits)):
@@ -112,9 +139,11 @@ def _scan(stream: GzipReader, limits: Limits, keep: Keep) -> tuple[bytes | None,
             folders.add(member.name)
         elif member.name == NAME:
             declared = _declared(index, member, body)
+        elif member.name == SIGNATURE:
+            signed = _signed(index, member, body, declared)
         else:
             found[member.name] = _content(member.name, body, keep)
-    return declared, found, folders
+    return declared, signed, found, folders
 
 
 def _declared(index: int, member: tar.Member, body: tar.Body) -> bytes:
@@ -122,6 +151,14 @@ def _declared(index: int, member: tar.Member, body: tar.Body) -> bytes:
         raise ArchiveError(f"expected {NAME} as the first member, found it as member {index + 1}")
     if member.size > MANIFEST_BYTES:
         raise LimitError(f"{NAME}: expected at most {MANIFEST_BYTES:,} bytes, found {member.size:,}")
+    return b"".join(body)
+
+
+def _signed(index: int, member: tar.Member, body: tar.Body, declared: bytes | None) -> bytes:
+    if declared is None or index != 1:
+        raise ArchiveError(f"expected {SIGNATURE} behind {NAME} at once, found it as member {index + 1}")
+    if member.size > (most := bundle.most(len(declared))):
+        raise LimitError(f"{SIGNATURE}: expected at most {most:,} bytes, found {member.size:,}")
     return b"".join(body)
 
 

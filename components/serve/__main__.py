@@ -1,6 +1,6 @@
 """The stages ``deploy``, ``undeploy``, ``manifests`` and ``replay``, and the server they start: ``run``.
 
-SageMaker says ``serve``; that word is taken too.
+SageMaker says ``serve``; that word is taken too. ``openapi`` prints what ``run`` with the same arguments would speak.
 """
 
 from __future__ import annotations
@@ -78,6 +78,10 @@ def main(argv: Sequence[str]) -> int:
         from components.serve import program
 
         return program.main([*program.SAGEMAKER, *argv[1:]])
+    if argv[:1] == ["openapi"]:
+        from components.serve.openapi import program as openapi
+
+        return openapi.main(argv[1:])
     if argv[:1] == ["sink"]:
         from components.serve.sink import program as sink
 

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
 
+import orjson
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request as StarletteRequest
@@ -16,7 +17,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from components.errors import RequestError
-from components.serve import plain
+from components.serve import openapi, plain
 from components.serve.batching import Policy
 from components.serve.endpoint import Endpoint, HandlerEndpoint, ImageEndpoint
 from components.serve.gate import Answer, Capture, Gate, Request
@@ -68,6 +69,8 @@ class Server:
             if isinstance(loaded.model, Handler)
             else ImageEndpoint(loaded.model, policy, limits, self.metrics)
         )
+        # Made once: it says nothing that changes while the server runs.
+        self._document = orjson.dumps(openapi.describe(loaded, name, limits))
         self._show(capture, tensors)
 
     def drain(self) -> None:
@@ -128,6 +131,7 @@ class Server:
             *described,
             *ready,
             Route("/metrics", self._page),
+            Route(openapi.PATH, self._described),
         ]
 
     async def _invoke(self, request: Request) -> Answer:
@@ -227,6 +231,13 @@ class Server:
 
     async def _page(self, request: StarletteRequest) -> Response:
         return Response(self.metrics.page(), media_type=CONTENT_TYPE)
+
+    async def _described(self, request: StarletteRequest) -> Response:
+        try:
+            media.negotiate(", ".join(request.headers.getlist("accept")) or media.JSON, (media.JSON,))
+        except RequestError as error:
+            return plain.document({"error": str(error)}, error.status)
+        return Response(self._document, media_type=media.JSON)
 
 
 async def _about(request: StarletteRequest) -> Response:

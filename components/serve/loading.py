@@ -15,7 +15,7 @@ DESCRIPTION = "model.json"
 
 
 class Settings(NamedTuple):
-    """How a model is loaded; see ``Options`` of ``runtimes.classifier`` and ``runtimes.detector`` for the last four.
+    """How a model is loaded; see ``Options`` of ``runtimes.classifier`` and ``runtimes.detector``.
 
     Attributes:
         allow_code: Whether code inside the archive may run.
@@ -24,6 +24,7 @@ class Settings(NamedTuple):
         device: ``cpu``, ``cuda``, or empty.
         bfloat16: Half precision; torch only.
         fold: Fold batch normalisation; torch only.
+        public_key: That must have signed the package, PEM text or the path of a file; empty for the environment's.
     """
 
     allow_code: bool = False
@@ -32,6 +33,7 @@ class Settings(NamedTuple):
     device: str = ""
     bfloat16: bool = False
     fold: bool = False
+    public_key: str = ""
 
 
 class Loaded(NamedTuple):
@@ -58,11 +60,11 @@ def load(place: Path, settings: Settings) -> Loaded:
         settings: How.
 
     Raises:
-        ArchiveError: The package is damaged, or not what its manifest says.
+        ArchiveError: The package is damaged, not what its manifest says, or not signed by the key that is required.
         InputError: It holds code that is not allowed, or asks for a framework, task or architecture that is not known.
         WeightsError: The weights do not fit the description.
     """
-    package = Package(place, digest=settings.digest or None)
+    package = Package(place, digest=settings.digest or None, public_key=settings.public_key)
     version = package.digest.removeprefix("sha256:")[:12]
     name = package.description.name if DESCRIPTION in package.manifest.files else ""
     model = _handler(package, settings) if CODE in package.manifest.files else _runtime(package, settings)

@@ -73,6 +73,7 @@ class Metrics:
 CAPTURE = (
     ("captured_total", "captured", "Exchanges taken by the capture"),
     ("dropped_total", "capture_dropped", "Exchanges that could not be kept"),
+    ("unstripped_total", "capture_unstripped", "Exchanges with a picture whose metadata could not be removed"),
 )
 TENSORS = (
     ("tensors_total", "tensors", "Requests taken to record their tensors"),

@@ -34,6 +34,7 @@ def parser() -> argparse.ArgumentParser:
     add = found.add_argument
     add("--model", type=Path, required=True, help="unpacked package, or model.tar.gz")
     add("--digest", default="", help="identity that the package must have, sha256:…")
+    add("--public-key", default="", help="key that must have signed the package, PEM or its file (default: none)")
     add("--name", default="", help="name of the endpoint and model (default: the package's)")
     add("--host", default="127.0.0.1", help="address to listen on (default: %(default)s; in containers 0.0.0.0)")
     add("--port", type=number(int, 0, 65535), default=8080, help="0 takes a free one (default: %(default)s)")
@@ -58,6 +59,7 @@ def parser() -> argparse.ArgumentParser:
     add("--sampling-percentage", type=number(float, 0, 100), default=20.0, help="captured share (default: %(default)s)")
     add("--capture-rotate-seconds", type=number(float, 0.1, 3600), default=60.0, help="(default: %(default)s)")
     add("--spool", type=Path, help="folder on a local disk where captured records wait for their place")
+    add("--keep-metadata", action="store_true", help="captured pictures keep place, time and author (default: removed)")
     add("--tensors", default="", help="place for tensors of sampled requests, file:// or s3:// (default: off)")
     add("--include-regex", default="", help="names of tensors, beside pixels and logits (default: only these)")
     add("--tensor-percentage", type=number(float, 0, 100), default=1.0, help="share (default: %(default)s)")
@@ -78,22 +80,38 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
+def served(args: argparse.Namespace) -> tuple[Loaded, str, Limits]:
+    """Loads the model of a command line; returns it, its name, and what its server refuses.
+
+    Raises:
+        InputError: As ``loading.load``.
+    """
+    from components.serve.loading import Settings, load
+
+    settings = Settings(
+        args.allow_code,
+        args.digest,
+        args.threads,
+        device=args.device,
+        bfloat16=args.bfloat16,
+        fold=args.fold,
+        public_key=args.public_key,
+    )
+    loaded = load(args.model, settings)
+    limits = Limits(body_bytes=args.max_body * MEBIBYTE, queue_images=args.max_queue, request_seconds=args.timeout)
+    return loaded, args.name or loaded.name or "model", limits
+
+
 def _serve(args: argparse.Namespace, listening: socket.socket) -> None:
     from components.serve import transport
     from components.serve.app import Server
     from components.serve.batching import Policy
-    from components.serve.loading import Settings, load
 
-    settings = Settings(
-        args.allow_code, args.digest, args.threads, device=args.device, bfloat16=args.bfloat16, fold=args.fold
-    )
-    loaded = load(args.model, settings)
-    name = args.name or loaded.name or "model"
-    limits = Limits(body_bytes=args.max_body * MEBIBYTE, queue_images=args.max_queue, request_seconds=args.timeout)
+    loaded, name, limits = served(args)
     policy = Policy(args.max_batch, args.max_wait)
     # Tensors first: their settings may be wrong, and a capture that was begun would have to be ended.
     tensors = _tensors(args, loaded)
-    server = Server(loaded, name, policy, limits, _capture(args, name), tensors)
+    server = Server(loaded, name, policy, limits, _capture(args, name, loaded.digest), tensors)
     host, port = listening.getsockname()[:2]
     running = transport.DrainingServer(
         transport.configuration(server, host, port, args.log_level), server, args.drain_delay, args.parent
@@ -103,7 +121,7 @@ def _serve(args: argparse.Namespace, listening: socket.socket) -> None:
     running.run(sockets=[listening])
 
 
-def _capture(args: argparse.Namespace, name: str) -> CaptureWriter | None:
+def _capture(args: argparse.Namespace, name: str, digest: str) -> CaptureWriter | None:
     if not args.capture_to:
         return None
     from components.capture.writer import CaptureWriter
@@ -114,6 +132,8 @@ def _capture(args: argparse.Namespace, name: str) -> CaptureWriter | None:
         sampling_percentage=args.sampling_percentage,
         rotate_seconds=args.capture_rotate_seconds,
         spool=args.spool,
+        model=digest,
+        keep_metadata=args.keep_metadata,
     )
 
 
@@ -151,7 +171,7 @@ def _patterns(model: Path, loaded: Loaded) -> Callable[[str], Any]:
     from components.package.archive import Package
     from components.package.network import skeleton
 
-    network = skeleton(Package(model, digest=loaded.digest).description)
+    network = skeleton(Package(model, digest=loaded.digest, public_key=None).description)
     return lambda include_regex: check_pattern(network, include_regex)
 
 

@@ -31,13 +31,16 @@ def main(argv: Sequence[str]) -> int:
 def copy(source: Place, target: Path) -> None:
     """Copies a file, or all files below a folder, to ``target``, which appears when it is complete.
 
+    What was there is replaced; a folder is renamed first, so that a copy killed at any moment can be made again.
+
     Raises:
         InputError: There is nothing at the place.
         StorageError: It cannot be read.
     """
-    partial = target.parent / f".{target.name}.partial"
+    partial, old = (target.parent / f".{target.name}.{state}" for state in ("partial", "old"))
     target.parent.mkdir(parents=True, exist_ok=True)
     _remove(partial)
+    _remove(old)
     try:
         if source.local is not None and source.local.is_file():
             _fetch(source, partial)
@@ -48,9 +51,12 @@ def copy(source: Place, target: Path) -> None:
                 _fetch(source, partial)
         if not partial.exists():
             raise InputError(f"expected a file or folder at {source}, found nothing")
+        if target.is_dir():  # a folder cannot be renamed over a full one
+            target.rename(old)
         os.replace(partial, target)
     finally:
         _remove(partial)
+        _remove(old)
 
 
 def _fetch_folder(source: Place, target: Path) -> None:

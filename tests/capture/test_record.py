@@ -26,6 +26,7 @@ EXCHANGES = st.builds(
     response_type=st.none() | TYPES,
     inference_id=st.none() | TEXT,
     custom_attributes=st.none() | TEXT,
+    model=st.none() | TEXT,
 )
 
 
@@ -122,6 +123,16 @@ def test_options_leave_a_part_out_and_lists_can_be_replaced() -> None:
     assert line["captureData"]["endpointInput"]["data"] == "in"
 
 
+def test_the_model_is_named_beside_the_keys_that_sagemaker_has() -> None:
+    """AWS documents four keys of ``eventMetadata``, two of them optional; ours is one more."""
+    digest = "sha256:" + "1f" * 32
+    line, bare = SAMPLES["an image and the seed's answer"]
+    found = json.loads(encode(bare._replace(model=digest)))
+    assert found["eventMetadata"].pop("modelDigest") == digest
+    assert found == json.loads(line)
+    assert "modelDigest" not in json.loads(encode(bare))["eventMetadata"]
+
+
 BROKEN = {
     "no object": b"[]",
     "no data": b'{"eventMetadata": {"eventId": "e", "inferenceTime": "2022-02-14T17:25:06Z"}}',
@@ -143,6 +154,7 @@ BROKEN = {
             (b'"BASE64"', b"null"),
             (b'"i"', b"{}"),
             (b'["a"]', b"[1]"),
+            (b'"inferenceId":"i"', b'"modelDigest":7'),
             (b'"application/json"', b"1"),
         ]
     },

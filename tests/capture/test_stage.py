@@ -41,7 +41,8 @@ def run(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def answered(event_id: str, response: bytes, request: bytes = b"", seconds: float = NOON) -> bytes:
-    return encode(Exchange(event_id, seconds, request, "image/jpeg", response, "application/json", "inference-7"))
+    exchange = Exchange(event_id, seconds, request, "image/jpeg", response, "application/json", "inference-7")
+    return encode(exchange._replace(model=None if event_id == "c" else f"sha256:{event_id}"))
 
 
 def test_a_window_becomes_an_index_images_and_metrics(tmp_path: Path) -> None:
@@ -68,6 +69,7 @@ def test_a_window_becomes_an_index_images_and_metrics(tmp_path: Path) -> None:
         ("c", 0, None, None, None, False),
     ]
     assert {row["time"].timestamp() for row in table} == {NOON}
+    assert [row["model"] for row in table[1:]] == ["sha256:<script>/../../x", "sha256:b", "sha256:b", None]
     assert (table[0]["request_bytes"], table[0]["response_bytes"]) == (len(picture), len(two))
     (image,) = (tmp_path / "out" / "records" / "images").iterdir()
     assert image.read_bytes() == picture

@@ -38,6 +38,16 @@ def test_what_is_offered_arrives_unchanged_and_in_order(tmp_path: Path) -> None:
     assert not list((tmp_path / "spool").rglob("*.jsonl*"))
 
 
+def test_a_writer_names_its_model_in_each_record_and_the_next_one_its_own(tmp_path: Path) -> None:
+    digests = ["sha256:" + "1f" * 32, "sha256:" + "2e" * 32, None]
+    for number, digest in enumerate(digests):
+        with writing(tmp_path / "place", tmp_path / "spool", model=digest) as writer:
+            writer.offer(exchange(number))
+            writer.offer(exchange(10 + number))
+    found = {one.event_id: one.model for one in read(str(tmp_path / "place"))}
+    assert found == {f"event-{n + tens:08d}": digest for n, digest in enumerate(digests) for tens in (0, 10)}
+
+
 def test_files_have_sagemakers_keys(tmp_path: Path) -> None:
     with writing(tmp_path / "place", tmp_path / "spool", variant="blue") as writer:
         writer.offer(exchange(1, 1_644_859_506.957))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from components.fine_tune.evaluation import Evaluation, evaluate
 from components.fine_tune.pictures import Pictures, augment, to_input
-from components.fine_tune.training import Recipe, train
+from components.fine_tune.training import Recipe, batches, train
 from components.images import Preprocessing
 from components.intervals import wilson
 
@@ -92,3 +92,11 @@ def test_training_stops_when_it_no_longer_gets_better() -> None:
     recipe = Recipe(epochs=20, batch_size=8, small_share=0, patience=2)
     history = train(Reads(), data, wrong, CONTRACT, recipe)
     assert len(history.validation_accuracy) < 20
+
+
+@pytest.mark.parametrize(("images", "expected"), [(9, [4, 5]), (8, [4, 4]), (10, [4, 4, 2]), (3, [3])])
+def test_no_batch_is_of_a_single_image_and_every_image_is_in_one(images, expected):
+    order = torch.randperm(images, generator=torch.Generator().manual_seed(1))
+    found = batches(order, 4)
+    assert [len(batch) for batch in found] == expected
+    assert torch.cat(found).tolist() == order.tolist()

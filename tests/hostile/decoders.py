@@ -6,6 +6,7 @@ coverage as its guide, and what either found stays in ``corpus/<decoder>/`` and 
 
 from __future__ import annotations
 
+import base64
 import json
 import struct
 from collections.abc import Callable
@@ -16,12 +17,22 @@ import hostile_pictures as pictures
 import numpy as np
 
 from components import images
-from components.capture import payloads, predictions, record
+from components.capture import payloads, predictions, privacy, record
+from components.capture import pictures as files
 from components.capture.record import Exchange
 from components.clarify import answers
 from components.clarify.config import AnalysisConfig
-from components.errors import EndpointError, ImageError, InputError, RecordError, RequestError, RoadworthyError
-from components.package import manifest, params, symbol, weights
+from components.errors import (
+    EndpointError,
+    ImageError,
+    InputError,
+    LimitError,
+    RecordError,
+    RequestError,
+    RoadworthyError,
+    SignatureError,
+)
+from components.package import bundle, manifest, params, symbol, weights
 from components.package.description import ModelDescription
 from components.serve.limits import Limits
 from components.serve.protocols import media, npy, open_inference, sagemaker
@@ -68,6 +79,28 @@ def _captured(data: bytes) -> Any:
     return payloads.images(body, kind.decode("latin-1"))
 
 
+def _stripped(data: bytes) -> Any:
+    """A picture without its metadata is the same picture, and has none."""
+    found, limits = files.without_metadata(data), images.Limits(1 << 20, 1 << 16, 4096)
+    try:
+        before = images.decode(data, limits)
+    except ImageError:
+        before = None
+    if files.without_metadata(found) is not found:
+        raise ValueError("expected nothing more to remove, found something")
+    if before is not None and not np.array_equal(images.decode(found, limits), before):
+        raise ValueError("expected the same pixels, found others")
+    return found
+
+
+def _private(data: bytes) -> Any:
+    kind, _, body = data.partition(b"\n")
+    found = privacy.cleaned(Exchange("e", NOON, body, kind.decode("latin-1"), body, None)).exchange
+    if privacy.cleaned(found).exchange is not found:
+        raise ValueError("expected nothing more to remove, found something")
+    return found
+
+
 def _answered(data: bytes) -> Any:
     kind, _, body = data.partition(b"\n")
     return predictions.predictions(body, kind.decode("latin-1"))
@@ -87,8 +120,26 @@ def _accepted(data: bytes) -> Any:
     return media.negotiate(data.decode("latin-1"), ("application/json", "application/x-npy"))
 
 
+def _sealed(statement: bytes) -> bytes:
+    """A model's signature around a statement; nobody made it."""
+    envelope = {"payload": base64.b64encode(statement).decode(), "payloadType": bundle.PAYLOAD_TYPE}
+    material = {"publicKey": {"hint": "0" * 64}, "tlogEntries": []}
+    sealed = {"mediaType": bundle.MEDIA_TYPE, "verificationMaterial": material}
+    return json.dumps({**sealed, "dsseEnvelope": {**envelope, "signatures": [{"sig": "AAAA", "keyid": ""}]}}).encode()
+
+
+def _statement() -> bytes:
+    method = {"method": "files", "hash_type": "sha256", "allow_symlinks": False, "ignore_paths": ["model.sig"]}
+    files = [{"name": name, "algorithm": "sha256", "digest": "0" * 64} for name in ("manifest.json", "a")]
+    said = {"_type": bundle.STATEMENT, "subject": [{"name": "a", "digest": {"sha256": "0" * 64}}]}
+    predicate = {"predicateType": bundle.PREDICATE, "predicate": {"serialization": method, "resources": files}}
+    return json.dumps({**said, **predicate}).encode()
+
+
 PICTURE = np.arange(27, dtype=np.uint8).reshape(3, 3, 3)
 FILE = struct.pack("<I", len(pictures.plain(4, 4))) + pictures.plain(4, 4)
+TAGGED = struct.pack("<I", len(pictures.jpeg(gps=True))) + pictures.jpeg(gps=True)
+TENSOR = _tensor(data=..., datatype="BYTES", shape=[1], parameters={"binary_data_size": len(TAGGED)})
 LINE = record.encode(Exchange("e", NOON, b"\xff\xd8", "image/jpeg", b"[[14]]", "application/json", "i"))
 SAFE = struct.pack("<Q", 64) + b'{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}'.ljust(64) + bytes(8)
 DESCRIBED = b'{"format": 1, "name": "a", "task": "classification", "framework": "torch", "labels": ["a"]}'
@@ -141,6 +192,20 @@ DECODERS: dict[str, Decoder] = {
             b"application/octet-stream; inference-header-content-length=2\n{}" + FILE,
         ],
     ),
+    "pictures": Decoder(
+        _stripped,
+        (ImageError,),
+        [pictures.jpeg(3, gps=True), pictures.plain(4, 4, before=pictures.chunk(b"tIME", b""))],
+    ),
+    "privacy": Decoder(
+        _private,
+        (),
+        [
+            b"image/jpeg\n" + pictures.jpeg(3, gps=True),
+            b"application/json\n" + b'{"images": ["%b"]}' % base64.b64encode(pictures.jpeg(gps=True)),
+            b"application/octet-stream; inference-header-content-length=%d\n" % len(TENSOR) + TENSOR + TAGGED,
+        ],
+    ),
     "predictions": Decoder(
         _answered,
         (),
@@ -161,6 +226,10 @@ DECODERS: dict[str, Decoder] = {
     "params": Decoder(params.check, (RoadworthyError,), [struct.pack("<QQQ", 0x112, 0, 0) + bytes(16)]),
     "symbol": Decoder(symbol.check, (RoadworthyError,), [b'{"nodes": [], "arg_nodes": [], "heads": []}']),
     "manifest": Decoder(manifest.Manifest.from_bytes, (RoadworthyError,), [b'{"format": 1, "files": {}}']),
+    "signature": Decoder(
+        lambda data: bundle.parse(data, 1 << 20), (SignatureError, LimitError), [_sealed(_statement())]
+    ),
+    "signed": Decoder(lambda data: bundle.parse(_sealed(data), 1 << 20), (SignatureError, LimitError), [_statement()]),
     "description": Decoder(ModelDescription.from_bytes, (RoadworthyError,), [DESCRIBED]),
 }
 

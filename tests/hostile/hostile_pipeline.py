@@ -24,7 +24,7 @@ with open(target, "w") as file:
 
 
 def _python(*args: object) -> dsl.ContainerSpec:
-    return dsl.ContainerSpec(image=IMAGE, command=["python", "-c", SCRIPT], args=list(args))
+    return dsl.ContainerSpec(image=IMAGE, command=["python3", "-c", SCRIPT], args=list(args))
 
 
 @dsl.container_component

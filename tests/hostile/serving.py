@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -68,6 +68,7 @@ def serving(
     *arguments: str,
     limits: Mapping[int, int] | None = None,
     environment: Mapping[str, str] | None = None,
+    program: Sequence[str] = (str(PROGRAM),),
 ) -> Iterator[Running]:
     """Yields a server; it is killed in the end if it has not stopped.
 
@@ -76,12 +77,13 @@ def serving(
         arguments: Of ``tests/serve/trivial.py``.
         limits: Soft limits of the process by their numbers in ``resource``, set as soon as it runs.
         environment: On top of this process's.
+        program: What Python runs in place of that file.
     """
     listening = socket.create_server(("127.0.0.1", 0), backlog=2048)
     port, log = listening.getsockname()[1], folder / f"server-{time.monotonic_ns()}.log"
     with log.open("wb") as errors:
         process = subprocess.Popen(
-            [sys.executable, str(PROGRAM), "--socket", str(listening.fileno()), *arguments],
+            [sys.executable, *program, "--socket", str(listening.fileno()), *arguments],
             pass_fds=[listening.fileno()],
             env={**os.environ, "PYTHONPATH": str(ROOT), **(environment or {})},
             stderr=errors,

@@ -1,180 +1,97 @@
 """kill -9 of every stage at random moments: what is at an output's path is whole or not there, and a re-run makes it.
 
-The law: whatever the moment, each output is absent, or byte for byte what an undisturbed run writes (an older whole
-output may still be there). Afterwards a re-run over what was left succeeds, leaves nothing beside its outputs, and no
-process of the killed one lives on.
+The law: whatever the moment, each output is absent, or what an undisturbed run writes, byte for byte but for the times
+that it took (an older whole output may still be there). ``executor_output.json``, by which KFP knows that a step has
+its outputs, is there after all of them. Afterwards a re-run over what was left succeeds, leaves nothing beside its
+outputs, and no process of the killed one lives on.
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
-import signal
+import shutil
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import pytest
 import stage_calls
-from effort import KILLS, drawn
+from effort import KILLS, LONG, drawn
+from kill_jobs import JOBS, QUICK, Maker, World
+from killing import kill, moment, try_all
 from stage_calls import ROOT
+from stage_jobs import job
 
-from tests.monitor.records import make_baseline, put, traffic
-from tests.processes import carrying
-
-MARK = "HOSTILE_TRIAL"
+TRIED = [make for makers in JOBS.values() for make in makers] if LONG else QUICK
 
 
-class Job(NamedTuple):
-    """One call of a stage on given inputs."""
-
-    image: str
-    module: str
-    arguments: list[str]
-    outputs: dict[str, Path]
-
-    def start(self, mark: str) -> subprocess.Popen[bytes]:
-        command = [str(ROOT / ".venvs" / self.image / "bin" / "python"), "-m", self.module, *self.arguments]
-        environment = {**os.environ, "OMP_NUM_THREADS": "1", MARK: mark}
-        return subprocess.Popen(
-            command, cwd=ROOT, env=environment, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
-        )
+@pytest.fixture(scope="session")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """The inputs of all jobs, each made once."""
+    made = World(tmp_path_factory.mktemp("world"))
+    yield made
+    made.close()
 
 
-def job(folder: Path, name: str, **given: Path | str | int) -> Job:
-    """Returns a call of a stage, its outputs below ``folder/out``."""
-    (program,) = (one for one in stage_calls.programs() if one.name == name)
-    texts = {key: str(value) for key, value in given.items()}
-    declared = program.stage.declared.items()
-    outputs = {n: folder / "out" / n for n, one in declared if one.role in ("output", "result")}
-    return Job(program.image, program.module, program.arguments(folder, texts), outputs)
-
-
-def place(folder: Path, seed: int, count: int) -> Path:
-    put(folder / f"place-{seed}", traffic(seed, count))
-    return folder / f"place-{seed}"
-
-
-def rendered(folder: Path) -> Job:
-    return job(folder, "data", classes="0,1", tracks_per_class=3, frames_per_track=1)
-
-
-def read_window(folder: Path) -> Job:
-    return job(folder, "capture", place=place(folder, 1, 300), images=300)
-
-
-def counted(folder: Path) -> Job:
-    return job(folder, "monitor baseline", place=place(folder, 1, 200))
-
-
-def judged(folder: Path) -> Job:
-    baseline = make_baseline(folder, place(folder, 1, 200))
-    return job(folder, "monitor check", place=place(folder, 2, 200), baseline=baseline)
-
-
-def packed(folder: Path) -> Job:
-    return job(folder, "package pack", model=model(folder))
-
-
-def unpacked(folder: Path) -> Job:
-    from components.package.archive import pack
-
-    pack(model(folder), folder / "model.tar.gz")
-    return job(folder, "package unpack", archive=folder / "model.tar.gz")
-
-
-def composed(folder: Path) -> Job:
-    return job(folder, "data.scenes", train=6, validation=2, test=2, side=96)
-
-
-def page(folder: Path) -> Job:
-    done = rendered(folder / "before").start("")
-    assert done.wait(120) == 0
-    return job(folder, "report", dataset=folder / "before" / "out" / "dataset")
-
-
-def trained(folder: Path) -> Job:
-    done = rendered(folder / "before").start("")
-    assert done.wait(120) == 0
-    dataset = folder / "before" / "out" / "dataset"
-    return job(folder, "fine_tune", dataset=dataset, epochs=1, side=32, batch_size=4, patience=1)
-
-
-def model(folder: Path) -> Path:
-    """A ResNet18 of zeros, as fine_tune would write it."""
-    import numpy as np
-    from safetensors.numpy import save
-
-    from components.images import Preprocessing
-    from components.package import architectures
-    from components.package.description import ModelDescription
-
-    kinds = {"F32": np.float32, "I64": np.int64}
-    tensors = {n: np.zeros(shape, kinds[kind]) for n, (kind, shape) in architectures.expected("resnet18", 3).items()}
-    made = folder / "model"
-    made.mkdir()
-    (made / "model.safetensors").write_bytes(save(tensors))
-    description: dict[str, Any] = {"name": "signs", "task": "classification", "framework": "torch"}
-    description |= {"architecture": "resnet18", "weights": "model.safetensors", "labels": ("a", "b", "c")}
-    about = {"versions": {"torch": "2"}, "data": {"name": "none", "digest": "sha256:" + "0" * 64}}
-    ModelDescription(**description, **about, preprocessing=Preprocessing(64, 64)).write(made)
-    return made
-
-
-# The first ones take a second or two; the others are for the long version.
-QUICK: list[Callable[[Path], Job]] = [rendered, read_window]
-ALL: list[Callable[[Path], Job]] = [*QUICK, counted, judged, packed, unpacked, composed, page, trained]
-TRIED = ALL if KILLS > 2 else QUICK
-
-
-def digest(path: Path) -> str | None:
-    """Returns what identifies a file or folder with all that is in it; None where nothing is."""
-    if not path.exists():
-        return None
-    found = hashlib.sha256()
-    for one in [path, *sorted(path.rglob("*"))]:
-        found.update(f"{one.relative_to(path)}\0{one.is_dir()}\0".encode())
-        if one.is_file():
-            found.update(hashlib.sha256(one.read_bytes()).digest())
-    return found.hexdigest()
-
-
-def killed(one: Job, after: float, mark: str) -> None:
-    process = one.start(mark)
-    time.sleep(after)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    deadline = time.monotonic() + 10
-    while (left := carrying(f"{MARK}={mark}")) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not left, "processes that outlived their stage"
+def test_every_stage_that_writes_is_killed() -> None:
+    writing = {
+        program.name
+        for program in stage_calls.programs()
+        if any(one.role in ("output", "result") for one in program.stage.declared.values())
+    }
+    elsewhere = {"package key", "serve deploy"}  # below, and in test_deploy_kills
+    assert writing - JOBS.keys() == elsewhere
 
 
 @pytest.mark.parametrize("make", TRIED, ids=lambda make: make.__name__)
 def test_a_killed_stage_leaves_whole_outputs_or_none_and_a_rerun_makes_them(
-    make: Callable[[Path], Job], tmp_path: Path
+    make: Maker, world: World, tmp_path: Path
 ) -> None:
-    chance = drawn("stage", make.__name__)
-    one = make(tmp_path)
-    started = time.monotonic()
-    assert one.start("whole").wait(300) == 0
-    seconds = time.monotonic() - started
-    whole = {name: digest(path) for name, path in one.outputs.items()}
-    assert None not in whole.values()
+    one = make(world, tmp_path)
+    kills = KILLS if one.image == "analysis" else max(2, KILLS // 2)  # the others need seconds to begin
+    try_all(one, make.__name__, drawn("stage", make.__name__), kills)
+
+
+def test_a_killed_making_of_keys_leaves_keys_or_none_and_no_key_is_overwritten(tmp_path: Path) -> None:
+    from cryptography.hazmat.primitives import serialization as pem
+
+    one = job(tmp_path, "package key")
+    private, public = one.outputs["private_key"], one.outputs["public_key"]
+    first, seconds = one.run()
     for number in range(KILLS):
-        if number % 2:  # over what is there, and where nothing is
-            for path in one.outputs.values():
-                subprocess.run(["rm", "-rf", str(path)], check=True)
-        # More often towards the end, where outputs take their places.
-        killed(one, seconds * chance.random() ** 0.5, f"{make.__name__}-{number}-{os.getpid()}")
-        for name, path in one.outputs.items():
-            assert digest(path) in (None, whole[name]), f"kill {number}: half an output {name}"
-    assert one.start("again").wait(300) == 0
-    assert {name: digest(path) for name, path in one.outputs.items()} == whole
-    beside = {path.name for output in one.outputs.values() for path in output.parent.iterdir()}
-    assert beside == {output.name for output in one.outputs.values()}
+        shutil.rmtree(one.folder, ignore_errors=True)
+        kill(one, moment(drawn("key", number), number, first, seconds), f"key-{number}-{os.getpid()}")
+        there = {path: path.read_bytes() for path in (private, public) if path.exists()}
+        if private in there:
+            made = pem.load_pem_private_key(there[private], None)
+            if public in there:
+                assert pem.load_pem_public_key(there[public]) == made.public_key()
+            assert one.start("again").wait(60) == 1
+            assert {path: path.read_bytes() for path in there} == there
+    shutil.rmtree(one.folder, ignore_errors=True)
+    one.run("again")
+
+
+@pytest.mark.skipif(not LONG, reason="tried in the long version")
+def test_an_archive_is_whole_at_every_moment_of_a_killed_signing(world: World, tmp_path: Path) -> None:
+    made = job(tmp_path / "keys", "package key")
+    made.run()
+    place = tmp_path / "place"
+    place.mkdir()
+    archive = shutil.copy(world.archive, place / "model.tar.gz")
+    signing = job(tmp_path, "package sign", archive=archive, signing_key=made.outputs["private_key"])
+    looking = job(tmp_path, "package verify", archive=archive, digest=world.packed["digest"].read_text())
+    watched = signing._replace(folder=place)  # where the signed one takes the place of the other
+    first, seconds = watched.run()
+    shutil.copy(world.archive, archive)
+    for number in range(KILLS):
+        kill(watched, moment(drawn("sign", number), number, first, seconds), f"sign-{number}-{os.getpid()}")
+        assert looking.start("look").wait(60) == 0
+    signing.run("again")
+    signed = looking._replace(arguments=[*looking.arguments, f"--public-key={made.outputs['public_key']}"])
+    assert signed.start("look").wait(60) == 0
+    assert [path.name for path in place.iterdir()] == ["model.tar.gz"]
 
 
 FOLDER = """

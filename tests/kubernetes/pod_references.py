@@ -9,7 +9,7 @@ from typing import NamedTuple
 import pod_lint
 from pod_lint import Object, Template
 
-SECRETS = {"roadworthy-storage"}
+SECRETS = {"roadworthy-storage", "roadworthy-signing"}
 """Made by hand, since no secret is committed (``manifests/README.md``)."""
 
 

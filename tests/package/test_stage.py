@@ -115,9 +115,9 @@ def test_a_damaged_archive_is_refused(tmp_path: Path, trained: Path) -> None:
 
 
 def test_the_program_names_its_commands() -> None:
-    assert "pack, verify, unpack" in run("--help").stdout
+    assert "pack, sign, key, verify, unpack, fetch" in run("--help").stdout
     assert run("explode").returncode == 2
-    for command in ("pack", "verify", "unpack"):
+    for command in ("pack", "sign", "key", "verify", "unpack", "fetch"):
         assert run(command, "--help").returncode == 0
 
 

@@ -181,7 +181,7 @@ class Simulator:
         for one in template.get("inputs", {}).get("artifacts", []):
             _copied(self.bucket / scope["inputs"]["artifacts"][one["name"]], _inside(one["path"], folder))
         container = _filled(_filled(template["container"], scope), {"workflow": self.workflow})
-        given = {one["name"]: self._env(one) for one in container.get("env", [])}
+        given = {one["name"]: found for one in container.get("env", []) if (found := self._env(one)) is not None}
         command = [_expanded(text, given) for text in (*container["command"], *container["args"])]
         status = self._process(
             container["image"],
@@ -212,11 +212,12 @@ class Simulator:
             node.artifacts[one["name"]] = key
         return node
 
-    def _env(self, entry: Mapping[str, Any]) -> str:
+    def _env(self, entry: Mapping[str, Any]) -> str | None:
         if "value" in entry:
             return str(entry["value"])
         reference = entry["valueFrom"].get("secretKeyRef") or entry["valueFrom"]["configMapKeyRef"]
-        return self.secrets[reference["name"], reference["key"]]
+        key = (reference["name"], reference["key"])
+        return self.secrets.get(key) if reference.get("optional") else self.secrets[key]
 
     def _process(
         self, image: str, command: list[str], env: Mapping[str, str], limit: float | None, folder: Path

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from argo_simulator import Simulator
 from argo_stories import Story, same
-from conftest import Ran
+from finished import Ran
 
 from pipelines import parameters, registry
 from pipelines.targets import argo, kfp, parse

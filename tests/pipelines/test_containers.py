@@ -17,26 +17,10 @@ import pytest
 import server_probes
 
 from pipelines.targets import kfp
+from tests.podman import IMAGE, containers, podman, why_not
+from tests.processes import carrying
 
 ROOT = Path(__file__).resolve().parents[2]
-IMAGE = "localhost/roadworthy/probe:test"
-MAKE_IT = "mmdebstrap --variant=minbase --include=python3 bookworm - | podman import - roadworthy/probe:test"
-
-
-def podman(*args):
-    return subprocess.run(["podman", *args], capture_output=True, text=True, timeout=120, check=False)
-
-
-def why_not():
-    if not shutil.which("podman"):
-        return "podman is not installed"
-    if podman("image", "exists", IMAGE).returncode:
-        return f"podman has no {IMAGE}: {MAKE_IT}"
-    trial = podman("run", "--rm", "--network=host", IMAGE, "python3", "-c", "")
-    said = trial.stderr.strip().splitlines() or ["no reason given"]
-    return f"podman cannot run {IMAGE} here (CONTAINERS_CONF?): {said[-1]}" if trial.returncode else ""
-
-
 WHY_NOT = why_not()
 pytestmark = pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT)
 
@@ -65,6 +49,13 @@ def contained(tmp_path):
 
     yield start
     assert podman("ps", "--all", "--quiet", "--filter", f"ancestor={IMAGE}").stdout == ""
+
+
+def waited_for(there, seconds=60.0):
+    deadline = time.monotonic() + seconds
+    while not there():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.05)
 
 
 def command_lines():
@@ -183,3 +174,44 @@ def test_an_interrupt_stops_containers_and_still_takes_the_server_down(contained
     summary = json.loads(next((tmp_path / "runs").glob("*/summary.json")).read_text())
     assert states(summary) == {"serve-until-told": "SUCCEEDED", "wait-long": "CANCELLED", "tell": "SUCCEEDED"}
     assert (Path(summary["folder"]) / "state" / "down").exists()
+
+
+@pytest.mark.parametrize("name", ["plain", "a folder, of=odd 'characters'"])
+def test_a_killed_runner_leaves_no_container_at_work_and_none_that_serves(tmp_path, name):
+    """Neither the step's, nor that of an earlier step whose server was to live on until the last."""
+    folder = tmp_path / name
+    folder.mkdir()
+    program = subprocess.Popen(
+        command(folder, server_probes.deployed_and_interrupted, "--param", "ready=ready"),
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stderr=subprocess.DEVNULL,
+    )
+    waited_for(lambda: list((folder / "runs").glob("*/wait-long/ready")))
+    assert len(containers(folder)) == 2
+    program.kill()
+    program.wait()
+    waited_for(lambda: not containers(folder))
+    waited_for(lambda: not carrying(str(folder)))
+
+
+def test_a_killed_runner_ends_no_container_of_another_run(tmp_path):
+    programs = {}
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        programs[name] = subprocess.Popen(
+            command(tmp_path / name, server_probes.deployed_and_interrupted, "--param", "ready=ready"),
+            cwd=tmp_path / name,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            stderr=subprocess.DEVNULL,
+        )
+    for name in programs:
+        waited_for(lambda name=name: list((tmp_path / name / "runs").glob("*/wait-long/ready")))
+    programs["one"].kill()
+    programs["one"].wait()
+    waited_for(lambda: not containers(tmp_path / "one"))
+    waited_for(lambda: not carrying(str(tmp_path / "one")))
+    assert len(containers(tmp_path / "two")) == 2
+    programs["two"].send_signal(signal.SIGINT)
+    assert programs["two"].wait(60) == 130
+    assert containers(tmp_path / "two") == []

@@ -7,8 +7,8 @@ from pathlib import Path
 import pipeline_probes as probes
 import pytest
 
-from pipelines import parameters
-from pipelines.targets import kfp
+from pipelines import parameters, registry
+from pipelines.targets import kfp, store
 from pipelines.targets.local import backends, earlier, executor, view
 
 
@@ -86,3 +86,25 @@ def test_code_that_changed_is_another_run(run, monkeypatch):
         patched.setattr(backends.VenvBackend, "identity", lambda *_: "another")
         assert run()[1]
     assert run() == (first, False)
+
+
+@pytest.mark.parametrize("name", ["ROADWORTHY_SIGNING_KEY", "ROADWORTHY_PUBLIC_KEY"])
+def test_a_key_to_sign_or_to_require_is_another_run(name, monkeypatch):
+    _, compiled = kfp.checked(registry.find("traffic_signs", registry.entries()))
+    values = parameters.resolve([], compiled)
+    keys = set()
+    for value in ("", "one", "other"):
+        monkeypatch.setenv(name, value)
+        keys.add(earlier.key(compiled, values, backends.VenvBackend()))
+    assert len(keys) == 3
+
+
+def test_a_model_that_was_packed_without_a_key_is_packed_again_with_one_and_nothing_else_is(run, monkeypatch, tmp_path):
+    monkeypatch.setattr(store, "_PACK", ("sh", "-c"))  # so that a probe's steps are what packs
+    first, _ = run()
+    monkeypatch.setenv("ROADWORTHY_SIGNING_KEY", "one")
+    signed, _ = run()
+    steps = {folder: json.loads((folder / "summary.json").read_text())["steps"] for folder in (first, signed)}
+    assert signed != first
+    assert any(step["attempts"] for step in steps[signed])
+    assert run() == (signed, False)

@@ -69,6 +69,15 @@ def test_an_interrupt_ends_the_whole_tree_and_runs_the_exit_handler(program, tmp
     }
 
 
+def test_a_killed_runner_leaves_neither_its_step_nor_the_server_of_an_earlier_one(program, tmp_path):
+    daemon = started(tmp_path)["daemon"]
+    assert alive(daemon)
+    program.kill()
+    program.communicate()
+    wait_for(lambda: not alive(daemon))
+    wait_for(lambda: carrying(str(tmp_path / "runs")) == [])
+
+
 def test_what_a_step_leaves_in_its_group_is_ended_but_a_daemon_lives_on(run, tmp_path):
     ran = run(server_probes.server_left_running, pids=str(tmp_path / "pids"))
     pids = started(tmp_path)

@@ -1,4 +1,6 @@
-"""Every pod of a run finds the object store: on KFP by the IR's second document, on Argo by the Secret as a whole."""
+"""Every pod of a run finds the object store, on KFP by the IR's second document, on Argo by the Secret as a whole; and
+the keys of signed models, each step those that are its own.
+"""
 
 import copy
 
@@ -35,7 +37,11 @@ def test_each_container_of_a_story_finds_the_store_and_what_was_placed_stays(sto
     containers = {label for label, one in after[0]["deploymentSpec"]["executors"].items() if "container" in one}
     found = environment(after)
     assert set(found) == containers
-    assert all(one == {key: (store.SECRET, key, True) for key in store.KEYS} for one in found.values())
+    for label, one in found.items():
+        own = store.signing(after[0]["deploymentSpec"]["executors"][label]["container"]["command"])
+        assert one == {key: (store.SECRET, key, True) for key in store.KEYS} | {
+            key: (store.SIGNING, key, True) for key in own
+        }
     placed = (before[1] if len(before) > 1 else {"platforms": {"kubernetes": {}}})["platforms"]["kubernetes"]
     for label, one in placed.get("deploymentSpec", {}).get("executors", {}).items():
         assert one.items() <= after[1]["platforms"]["kubernetes"]["deploymentSpec"]["executors"][label].items()
@@ -77,9 +83,21 @@ def test_on_one_machine_the_callers_own_environment_is_taken():
     bodies = [one.body for one in parse.parse(content, "monitoring").components.values()]
     containers = [one for one in bodies if isinstance(one, ir.Container)]
     assert containers
-    assert all(one.secrets == dict.fromkeys(store.KEYS, True) for one in containers)
+    assert all(one.secrets == dict.fromkeys((*store.KEYS, *store.signing(one.command)), True) for one in containers)
 
 
-def test_argo_has_it_from_the_secret_as_a_whole_and_names_no_key_twice():
-    content = kfp.compiled(probe)
+@pytest.mark.parametrize("story", [traffic_signs.traffic_signs, detection.detection], ids=lambda one: one.name)
+def test_the_private_key_is_for_the_step_alone_that_packs_the_model(story):
+    executors = store.reached(kfp.compiled(story))[0]["deploymentSpec"]["executors"]
+    steps = {label: one["container"]["command"] for label, one in executors.items() if "container" in one}
+    told = {label: store.signing(command) for label, command in steps.items()}
+    private = [label for label, names in told.items() if "ROADWORTHY_SIGNING_KEY" in names]
+    assert [steps[label][2:] for label in private] == [["components.package", "pack"]]
+    assert told[private[0]] == ("ROADWORTHY_SIGNING_KEY", "ROADWORTHY_SIGNING_KEY_PASSWORD")
+    assert {names for label, names in told.items() if label not in private} == {("ROADWORTHY_PUBLIC_KEY",)}
+
+
+@pytest.mark.parametrize("story", [probe, *STORIES], ids=lambda one: one.name)
+def test_argo_has_it_from_the_secret_as_a_whole_and_names_no_key_twice(story):
+    content = kfp.compiled(story)
     assert argo.compiled(store.reached(content)) == argo.compiled(content)

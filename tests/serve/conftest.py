@@ -75,7 +75,7 @@ def started(*arguments: str, wait: float = 30.0) -> Iterator[tuple[str, subproce
         process.wait()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def server() -> Any:
     return started
 

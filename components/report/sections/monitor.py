@@ -15,7 +15,7 @@ from components.report.windows import Baseline, Window
 
 _SHARES = {
     *("over_predicted_class", "low_confidence", "unrelated_top_three"),
-    *("completeness", "score_completeness", "unknown_class"),
+    *("completeness", "score_completeness", "unknown_class", "other_model"),
 }
 _WORDS = {OK: ("ok", "good"), VIOLATED: ("violated", "bad"), NOT_ENOUGH_DATA: ("not enough data", "unsure")}
 _RANK = {VIOLATED: 0, NOT_ENOUGH_DATA: 1, OK: 2}

@@ -33,6 +33,7 @@ def _deploying(name: str, environment: str) -> BaseComponent:
         tensor_config: str = "",
         threads: int = 0,
         allow_code: bool = False,
+        public_key: str = "",
         options: str = "",
         image: str = "",
         placement: str = "",
@@ -49,9 +50,9 @@ def _deploying(name: str, environment: str) -> BaseComponent:
             *("--capture-to", capture_to, "--sampling-percentage", sampling_percentage),
             *("--capture-rotate-seconds", capture_rotate_seconds, "--tensors", tensors),
             *("--include-regex", include_regex, "--tensor-percentage", tensor_percentage),
-            *("--tensor-config", tensor_config, "--threads", threads, "--allow-code", allow_code),
-            *("--options", options, "--image", image, "--placement", placement, "--replicas", replicas),
-            *("--max-replicas", max_replicas, "--cpu", cpu, "--memory", memory, "--timeout", timeout, *EXECUTOR),
+            *("--tensor-config", tensor_config, "--threads", threads, "--allow-code", allow_code, "--timeout", timeout),
+            *("--public-key", public_key, "--options", options, "--image", image, "--placement", placement),
+            *("--replicas", replicas, "--max-replicas", max_replicas, "--cpu", cpu, "--memory", memory, *EXECUTOR),
         ]
         return dsl.ContainerSpec(image=artifacts.image(environment), command=[*SERVE, "deploy"], args=given)
 

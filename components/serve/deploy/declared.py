@@ -74,6 +74,11 @@ def _serving(stage: Stage) -> None:
         "threads", "for one batch on a CPU, 0 for the library's choice", type=number(int, 0, 1024), default=0
     )
     stage.parameter("allow_code", "run code/inference.py from the archive", type=boolean, default=False)
+    stage.parameter(
+        "public_key",
+        "that must have signed the archive, PEM or its file; else ROADWORTHY_PUBLIC_KEY, if set",
+        default="",
+    )
     stage.parameter("options", "more arguments of the server, as a shell would split them", default="")
 
 

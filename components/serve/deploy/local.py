@@ -28,6 +28,7 @@ class Wanted(NamedTuple):
         host: To listen on.
         port: To listen on; 0 takes a free one.
         options: More arguments of ``python -m components.serve run``.
+        public_key: That must have signed the archive, PEM text or the path of a file; empty for the environment's.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Wanted(NamedTuple):
     host: str = "127.0.0.1"
     port: int = 0
     options: Sequence[str] = ()
+    public_key: str = ""
 
 
 def start(wanted: Wanted, folder: Path, timeout: float) -> dict[str, Any]:
@@ -46,13 +48,18 @@ def start(wanted: Wanted, folder: Path, timeout: float) -> dict[str, Any]:
         timeout: Seconds from here to ready.
 
     Raises:
-        ArchiveError: The archive is not what its manifest says.
+        ArchiveError: The archive is not what its manifest says, or not signed by the key that is required.
+        InputError: The key is none.
         EndpointError: One is running already, the port is taken, or it did not become ready: with its last words.
     """
     from components.capture.record import named
+    from components.package import keys
     from components.package.archive import unpack
 
     named(wanted.name)
+    key = keys.required(wanted.public_key)
+    # As a text: the server that is started again after a crash needs no file, and is given the same key.
+    wanted = wanted._replace(public_key=key.pem if key else "")
     state = State(folder)
     state.folder.mkdir(parents=True, exist_ok=True)
     lock = state.lock()
@@ -64,7 +71,7 @@ def start(wanted: Wanted, folder: Path, timeout: float) -> dict[str, Any]:
         )
     try:
         _sweep(state)
-        digest = unpack(wanted.archive, state.model).digest
+        digest = unpack(wanted.archive, state.model, public_key=wanted.public_key).digest
         url = _spawn(wanted, state, lock, digest)
     finally:
         os.close(lock)  # the supervisor has inherited it
@@ -113,10 +120,13 @@ def stop(folder: Path, name: str, timeout: float) -> bool:
 
 def _sweep(state: State) -> None:
     # Whoever holds the lock knows that nobody uses these any more. Log and spool stay.
-    for path in (state.stop, state.status, state.endpoint):
-        path.unlink(missing_ok=True)
-    if state.model.exists():
-        shutil.rmtree(state.model)
+    for path in (state.stop, state.status, state.endpoint, state.model):
+        # Beside each, what ``artifacts.replacing`` leaves when it is killed: of a model as much as it had unpacked.
+        for one in (path, *(path.with_name(f".{path.name}.{kind}") for kind in ("partial", "old"))):
+            if one.is_dir():
+                shutil.rmtree(one)
+            else:
+                one.unlink(missing_ok=True)
 
 
 def _spawn(wanted: Wanted, state: State, lock: int, digest: str) -> str:
@@ -135,6 +145,9 @@ def _spawn(wanted: Wanted, state: State, lock: int, digest: str) -> str:
         *(sys.executable, "-m", "components.serve", "supervise"),
         *("--state", str(state.folder), "--listening", str(descriptor), "--", *server),
     ]
+    from components.package import keys
+
+    kept = {name: value for name, value in os.environ.items() if name not in (keys.PRIVATE, keys.PASSWORD)}
     root = str(Path(components.__file__).parent.parent)
     path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
     with state.log.open("ab") as log:
@@ -145,7 +158,7 @@ def _spawn(wanted: Wanted, state: State, lock: int, digest: str) -> str:
             stderr=log,
             start_new_session=True,  # neither a Ctrl-C nor the end of this step's process group is meant for it
             pass_fds=[lock, descriptor],
-            env={**os.environ, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1"},
+            env={**kept, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1", keys.PUBLIC: wanted.public_key},
         ).returncode = 0  # it is meant to outlive this process: no warning that it does
     listening.close()
     reached = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
@@ -162,6 +175,10 @@ def _wait_until_ready(url: str, state: State, timeout: float) -> None:
             raise EndpointError(
                 f"expected the server to become ready, found it ended with {status.get('exit')}; "
                 f"its log ends: {state.last_words()}"
+            )
+        if state.is_free():  # killed, since it would have told of an end
+            raise EndpointError(
+                f"expected the server to become ready, found its supervisor gone; its log ends: {state.last_words()}"
             )
         time.sleep(POLL_SECONDS)
     raise EndpointError(

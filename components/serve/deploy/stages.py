@@ -91,7 +91,9 @@ def _started(args: argparse.Namespace) -> Iterator[dict[str, Any]]:
 
     folder = _folder(args)
     endpoint = local.start(
-        local.Wanted(args.name, args.archive, args.host, args.port, options(args)), folder, args.timeout
+        local.Wanted(args.name, args.archive, args.host, args.port, options(args), args.public_key),
+        folder,
+        args.timeout,
     )
     try:
         yield endpoint

@@ -55,6 +55,14 @@ class State:
             else:
                 return descriptor
 
+    def is_free(self) -> bool:
+        """Returns whether no supervisor lives."""
+        descriptor = self.lock()
+        if descriptor is None:
+            return False
+        os.close(descriptor)
+        return True
+
     def read(self, path: Path) -> dict[str, Any]:
         """Returns a JSON object, empty if there is none."""
         try:

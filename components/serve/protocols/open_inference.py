@@ -231,7 +231,9 @@ def _outputs(request: Mapping[str, Any], names: tuple[str, ...]) -> list[tuple[s
 
 
 def _parameters(found: Mapping[str, Any]) -> Mapping[str, Any]:
-    parameters = found.get("parameters") or {}
+    parameters = found.get("parameters")
+    if parameters is None:
+        return {}
     if not isinstance(parameters, dict):
         raise RequestError(f"expected parameters as an object, found {shown(parameters)}")
     return parameters

@@ -67,10 +67,7 @@ def split(array: Pixels, limits: Limits) -> list[Pixels]:
         raise RequestError(f"expected pixels (H, W, 3) or (N, H, W, 3), found the shape {array.shape}")
     check_count(len(array), limits)
     height, width = array.shape[1:3]
-    if height * width > limits.pixels or max(height, width) > limits.side:
-        raise RequestError(
-            f"expected at most {limits.pixels} pixels and {limits.side} on a side, found {width} × {height}", 413
-        )
+    _check_size(height, width, limits)
     return list(array)
 
 
@@ -106,12 +103,12 @@ def from_lists(instances: Any, limits: Limits) -> list[Pixels]:
     """Reads a list of images, each as nested lists ``(H, W, 3)`` of whole numbers from 0 to 255.
 
     Raises:
-        RequestError: 400 for anything ragged or not a whole number; 413 for too many images.
+        RequestError: 400 for anything ragged or not a whole number; 413 for too many images or pixels.
     """
     if not isinstance(instances, list) or not instances:
         raise RequestError(f"expected a list of images, found {shown(instances)}")
     check_count(len(instances), limits)
-    return [_from_rows(rows) for rows in instances]
+    return [_from_rows(rows, limits) for rows in instances]
 
 
 def to_bytes(numbers: list[Any]) -> bytes:
@@ -149,10 +146,18 @@ def _debase(text: Any, number: int) -> bytes:
         ) from None
 
 
-def _from_rows(rows: Any) -> Pixels:
+def _check_size(height: int, width: int, limits: Limits) -> None:
+    if height * width > limits.pixels or max(height, width) > limits.side:
+        raise RequestError(
+            f"expected at most {limits.pixels} pixels and {limits.side} on a side, found {width} × {height}", 413
+        )
+
+
+def _from_rows(rows: Any, limits: Limits) -> Pixels:
     if not isinstance(rows, list) or not rows or not all(isinstance(row, list) for row in rows):
         raise RequestError(f"expected an image as nested lists (H, W, 3), found {shown(rows)}")
     width = len(rows[0])
+    _check_size(len(rows), width, limits)
     pixels = list(chain.from_iterable(rows))
     if not width or any(len(row) != width for row in rows) or not all(_is_pixel(p) for p in pixels):
         raise RequestError("expected an image as nested lists (H, W, 3) with rows of one length, found another shape")

@@ -45,6 +45,7 @@ def parser() -> argparse.ArgumentParser:
     add("--drain-delay", type=number(float, 0, 600), default=0.5, help="seconds between not ready and not listening")
     add("--capture-rotate-seconds", type=number(float, 0.1, 3600), default=60.0, help="(default: %(default)s)")
     add("--spool", type=Path, help="folder on a local disk where captured records wait for their place")
+    add("--keep-metadata", action="store_true", help="captured pictures keep place, time and author (default: removed)")
     add("--log-level", default="warning", choices=("debug", "info", "warning", "error"), help="(default: %(default)s)")
     return found
 
@@ -83,6 +84,7 @@ def _serve(args: argparse.Namespace) -> None:
             sampling_percentage=100.0,
             rotate_seconds=args.capture_rotate_seconds,
             spool=args.spool,
+            keep_metadata=args.keep_metadata,
         )
 
     listening = socket.socket(fileno=args.socket) if args.socket is not None else bind(args.host, args.port)

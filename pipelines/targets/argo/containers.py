@@ -54,13 +54,14 @@ def template(
     filled = Filled(component, given, task.name)
     env = [{"name": key, "value": filled.text(value)} for key, value in container.env.items()]
     own = {entry["name"] for entry in (*env, *placed.env)}
+    keys = [_key(name) for name in store.signing(container.command) if name not in own]
     main: Object = {
         "name": "main",
         "image": container.image,
         "command": filled.command(container.command) or [filled.command(container.args)[0]],
         "args": filled.command(container.args)[0 if container.command else 1 :],
         # The image's own home is read-only.
-        "env": [*env, *placed.env, *([] if "HOME" in own else [{"name": "HOME", "value": _SCRATCH}])],
+        "env": [*env, *placed.env, *keys, *([] if "HOME" in own else [{"name": "HOME", "value": _SCRATCH}])],
         "envFrom": [{"secretRef": {"name": store.SECRET, "optional": True}}],
         "volumeMounts": _mounts(placed),
         **placed.container,
@@ -75,6 +76,11 @@ def template(
         **_retried(task.retry),
         "metrics": metrics.of_step(pipeline, task.name),
     }
+
+
+def _key(name: str) -> Object:
+    chosen = {"name": store.SIGNING, "key": name, "optional": True}
+    return {"name": name, "valueFrom": {"secretKeyRef": chosen}}
 
 
 def _mounts(placed: Placed) -> list[Object]:

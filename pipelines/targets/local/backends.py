@@ -42,7 +42,9 @@ class Invocation:
 
 
 class Backend(Protocol):
-    """What a backend must do."""
+    """What a backend must do; ``name`` is what ``choose`` knows it by."""
+
+    name: str
 
     def check(self, images: Sequence[str]) -> None:
         """Raises PipelineError, naming each, if an image cannot be run here."""
@@ -56,6 +58,9 @@ class Backend(Protocol):
     def close(self) -> None:
         """Removes what the run's steps left in the backend's own keeping."""
 
+    def end(self, run_folder: Path) -> None:
+        """Ends every step, and every server that a step started, of a run that another process began."""
+
 
 class VenvBackend:
     """Runs image ``roadworthy/<name>`` in the environment ``.venvs/<name>``, made from the image's own lock file.
@@ -63,6 +68,8 @@ class VenvBackend:
     Args:
         root: The project.
     """
+
+    name = "venv"
 
     def __init__(self, root: Path = ROOT) -> None:
         self.root = root
@@ -119,10 +126,19 @@ class VenvBackend:
     def close(self) -> None:
         """Does nothing: processes are ended step by step."""
 
+    def end(self, run_folder: Path) -> None:
+        """Ends the processes that carry the run's mark."""
+        processes.end_marked(run_mark(run_folder))
+
 
 def mark(invocation: Invocation) -> str:
-    """Returns the mark that a step's processes carry (``processes.MARK``); a run's own is the prefix up to ``#``."""
-    return f"{invocation.run_folder}#{invocation.label}#"
+    """Returns the mark that a step's processes carry (``processes.MARK``)."""
+    return f"{run_mark(invocation.run_folder)}{invocation.label}#"
+
+
+def run_mark(run_folder: Path) -> str:
+    """Returns what the marks of all steps of a run begin with."""
+    return f"{run_folder}#"
 
 
 def choose(name: str, root: Path = ROOT) -> Backend:

@@ -14,17 +14,22 @@ import hashlib
 import os
 import subprocess
 import threading
+import time
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
 from components.errors import PipelineError
 from pipelines.targets.local import first, processes
-from pipelines.targets.local.backends import Invocation, mark
+from pipelines.targets.local.backends import Invocation, mark, run_mark
 
 _PATIENCE = 120.0
 """Seconds that a question to podman or docker may take."""
 
+_LABEL = "roadworthy.run"
+
+_LOOKS = (0.0, 0.5, 1.0)
+"""Seconds before each look for containers of a run that is to be ended."""
 
 USER = 65532
 """The images' own user and group, for a caller who is root."""
@@ -46,7 +51,7 @@ class ContainerBackend:
     """
 
     def __init__(self, program: str) -> None:
-        self.program = program
+        self.name = self.program = program
         self._names: list[str] = []
         self._lock = threading.Lock()
         self._identity = cache(self._inspected)
@@ -75,6 +80,7 @@ class ContainerBackend:
             folder=invocation.folder,
             log=invocation.log,
             limits=limits,
+            mark=mark(invocation),  # of the client alone: the container's variables are in the command
             reported=lambda: _status(report),
         )
         if ended.stopped or ended.status:
@@ -87,13 +93,28 @@ class ContainerBackend:
             names, self._names = self._names, []
         self._remove(names)
 
+    def end(self, run_folder: Path) -> None:
+        """Ends the clients that carry the run's mark, and removes the containers that bear its label.
+
+        Raises:
+            PipelineError: The program gave no answer, or containers are left.
+        """
+        processes.end_marked(run_mark(run_folder))
+        # Without a client no container is asked for any more, but the last one asked for may yet appear.
+        for pause in _LOOKS:
+            time.sleep(pause)
+            self._remove(self._labelled(run_folder))
+        if left := self._labelled(run_folder):
+            raise PipelineError(f"expected no containers of {run_folder}, found {', '.join(left)}")
+
     def _command(self, invocation: Invocation, name: str, report: Path) -> list[str]:
         # Rootless podman would otherwise map the caller to root inside.
         keep = ["--userns=keep-id"] if self.program == "podman" and os.getuid() else []
         env = {"PYTHONUNBUFFERED": "1", "HOME": "/tmp", **invocation.env}  # noqa: S108 - the image's own, for any user
         outside = [f"--volume={path}:{path}:ro" for path in invocation.inputs]
         return [
-            *(self.program, "run", "--rm", f"--name={name}", "--network=host", *keep),
+            *(self.program, "run", "--rm", f"--name={name}", f"--label={_label(invocation.run_folder)}"),
+            *("--network=host", *keep),
             *CONFINED,
             "--user={}:{}".format(*_user()),
             f"--volume={invocation.run_folder}:{invocation.run_folder}",
@@ -107,6 +128,9 @@ class ContainerBackend:
     def _inspected(self, image: str) -> str:
         done = self._ask("image", "inspect", "--format", "{{.Id}}", image)
         return done.stdout.strip() if done.returncode == 0 else ""
+
+    def _labelled(self, run_folder: Path) -> list[str]:
+        return self._ask("ps", "--all", "--quiet", f"--filter=label={_label(run_folder)}").stdout.split()
 
     def _remove(self, names: list[str]) -> None:
         for name in names:
@@ -129,6 +153,11 @@ class ContainerBackend:
             raise PipelineError(
                 f"expected an answer of {self.program} {args[0]} in {_PATIENCE:g} s, found none"
             ) from None
+
+
+def _label(run_folder: Path) -> str:
+    """Returns the label of a run's containers; a digest, since what a filter makes of a path's characters differs."""
+    return f"{_LABEL}={hashlib.sha256(str(run_folder).encode()).hexdigest()[:32]}"
 
 
 def _user() -> tuple[int, int]:

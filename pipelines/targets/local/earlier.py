@@ -8,12 +8,14 @@ what it made is still as it was.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from components.errors import RoadworthyError
-from pipelines.targets import ir
+from components.package import keys
+from pipelines.targets import ir, store
 from pipelines.targets.local import backends, plan, records
 from pipelines.targets.local.artifacts import digest_of
 from pipelines.targets.local.cache import key_of
@@ -48,6 +50,7 @@ def key(pipeline: ir.Pipeline, parameters: Mapping[str, Any], backend: backends.
             "parameters": dict(parameters),
             "files": [digest_of(path) for path in _files([*parameters.values(), *constants])],
             "backend": backend.name,
+            "keys": [*(store.signer(body.command) for body in containers), os.environ.get(keys.PUBLIC, "")],
             "identities": identities,
         }
     )

@@ -76,13 +76,13 @@ def execute(
             label = steps.labels(step.path)
             setting.records[label] = Record(label, step.image)
     observer.began(list(setting.records.values()), folder)
-    try:
-        with nullcontext() if options.dry else guard.guarded(folder):
+    with nullcontext() if options.dry else guard.guarded(folder, backend.name):
+        try:
             outcome = Scheduler(pipeline, steps, stop).run(parameters)
-    finally:
-        backend.close()
-        if stop.requested.is_set():
-            processes.end_marked(f"{folder}#")
+        finally:
+            backend.close()
+            if stop.requested.is_set():
+                processes.end_marked(backends.run_mark(folder))
     state = records.CANCELLED if stop.requested.is_set() else outcome.state
     result = Result(
         run=folder.name,

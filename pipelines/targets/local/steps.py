@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from components.errors import InputError, PipelineError, RoadworthyError, StepFailedError
-from pipelines.targets import ir
+from pipelines.targets import ir, store
 from pipelines.targets.local import outputs, placeholders, plan, records
 from pipelines.targets.local.artifacts import Artifact, digest_of
 from pipelines.targets.local.backends import Backend, Invocation
@@ -203,6 +203,7 @@ class LocalSteps:
                 "identity": self.setting.backend.identity(image, command),
                 "command": [*container.command, *container.args],
                 "env": dict(container.env),
+                "signed by": store.signer(container.command),
                 "parameters": dict(values.parameters),
                 "artifacts": {name: [one.digest for one in many] for name, many in values.artifacts.items()},
                 "metadata": {

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from components.package import keys
 from components.serve.deploy.kubernetes.wanted import Endpoint
 
 Object = dict[str, Any]
@@ -118,6 +119,8 @@ def _says_threads(endpoint: Endpoint) -> bool:
 def _container(name: str, endpoint: Endpoint, more: dict[str, str]) -> Object:
     # The digest as a variable: an overlay replaces it by its name, where arguments only have a number.
     env = {"HOME": _SCRATCH, "MODEL_DIGEST": endpoint.digest, **more}
+    if endpoint.public_key:
+        env[keys.PUBLIC] = endpoint.public_key
     return {
         "name": name,
         "image": endpoint.image,

@@ -25,7 +25,7 @@ def started(args: argparse.Namespace, options: Sequence[str]) -> Iterator[dict[s
 
     Raises:
         InputError: Something that is asked for does not go together with pods.
-        ArchiveError: The archive is not what its manifest says.
+        ArchiveError: The archive is not what its manifest says, or not signed by the key that is required.
         EndpointError: The rollout failed and was taken back.
     """
     from components.package.archive import Package
@@ -34,9 +34,10 @@ def started(args: argparse.Namespace, options: Sequence[str]) -> Iterator[dict[s
     from components.serve.deploy.kubernetes.endpoints import Deploying
 
     models = _models(args)
-    package = Package(args.archive)
+    key = _public_key(args)
+    package = Package(args.archive, public_key=key)
     package.verify()
-    address = upload.folder(models, args.name, package.digest)
+    address = upload.folder(models, args.name, package.digest, package.signature)
     with Cluster(args.namespace) as cluster:
         wanted = endpoint(
             args,
@@ -112,6 +113,7 @@ def endpoint(args: argparse.Namespace, options: Sequence[str], **given: Any) -> 
         memory=args.memory,
         placement=Placement.from_json(args.placement),
         options=options,
+        public_key=_public_key(args),
         **given,
     )
 
@@ -131,6 +133,14 @@ def remote(flag: str, uri: str) -> Place:
 def tell(line: str) -> None:
     """Writes a line of progress."""
     print(line, file=sys.stderr, flush=True)
+
+
+def _public_key(args: argparse.Namespace) -> str:
+    """Returns the PEM text of the key that must have signed the model, empty for none: what holds here, holds there."""
+    from components.package import keys
+
+    key = keys.required(args.public_key)
+    return key.pem if key else ""
 
 
 def _models(args: argparse.Namespace) -> Place:

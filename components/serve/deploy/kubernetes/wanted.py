@@ -38,6 +38,7 @@ class Endpoint:
         memory: That a pod asks for and may use at most.
         placement: Which nodes.
         options: More arguments of ``python -m components.serve run``.
+        public_key: PEM text of the key that must have signed the model; empty for no matter.
 
     Raises:
         InputError: With everything that is wrong.
@@ -55,6 +56,7 @@ class Endpoint:
     memory: str = "2Gi"
     placement: Placement = field(default_factory=Placement)
     options: Sequence[str] = ()
+    public_key: str = ""
 
     def __post_init__(self) -> None:
         if problems := "; ".join(self._problems()):
