@@ -16,6 +16,9 @@ from pathlib import Path
 _NO_CODE = ("component.py", "README.md")
 """Files of a stage that its program never reads: the spec over it (in the key by itself) and the words about it."""
 
+_DEPTH = 2
+"""Parts of a name that decide which files it stands for: ``components.<stage>``."""
+
 
 def of_command(command: Sequence[str], root: Path) -> list[Path]:
     """Returns the project's files that a command may read as code, sorted.
@@ -39,7 +42,8 @@ def closure(module: str, root: Path) -> set[Path]:
     waiting = [module]
     seen: set[str] = set()
     while waiting:
-        name = waiting.pop()
+        # Below the top a package counts whole, by whichever of its modules it is named: looked for once.
+        name = ".".join(waiting.pop().split(".")[:_DEPTH])
         if name in seen:
             continue
         seen.add(name)
@@ -62,7 +66,7 @@ def digest(files: Iterable[Path], more: Iterable[Path] = ()) -> str:
 def _files(module: str, root: Path) -> Iterator[Path]:
     """The module's file and the ``__init__`` of each package above it; of a package below the top, its whole folder."""
     parts = module.split(".")
-    for depth in range(1, len(parts) + 1):
+    for depth in range(1, min(len(parts), _DEPTH) + 1):
         folder = root.joinpath(*parts[:depth])
         if not (folder / "__init__.py").is_file():
             source = folder.with_suffix(".py")
