@@ -11,6 +11,7 @@ import os
 import select
 import shutil
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -111,9 +112,17 @@ def browser(executable: str, profile: Path) -> Iterator[Browser]:
         *(executable, "--headless", "--no-sandbox", "--disable-gpu", "--remote-debugging-pipe"),
         *("--host-resolver-rules=MAP * ~NOTFOUND", "--no-first-run", f"--user-data-dir={profile}"),
     ]
-    with subprocess.Popen(
-        command, pass_fds=(theirs_in, theirs_out), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    ) as process:
+    # A folder of its own: what it lays into the machine's it leaves there when it is ended.
+    with (
+        tempfile.TemporaryDirectory(prefix="browser-", ignore_cleanup_errors=True) as scratch,
+        subprocess.Popen(
+            command,
+            pass_fds=(theirs_in, theirs_out),
+            env={**os.environ, "TMPDIR": scratch},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        ) as process,
+    ):
         os.close(theirs_in)
         os.close(theirs_out)
         try:
