@@ -37,7 +37,7 @@ test: environments tools ## all tests, each image's stages in that image's envir
 	.venvs/detector/bin/python $(TEST) tests/detector tests/report/test_detection_formats.py
 	.venvs/detector/bin/python $(TEST) -m 'not slow' tests/clarify
 
-hostile: environments tools .venvs/hostile ## the long version of tests/hostile: every case, hundreds of kills, millions of fuzzer runs, soak (two hours)
+hostile: environments tools ## the long version of tests/hostile: every case, hundreds of kills, millions of fuzzer runs, soak (two hours)
 	bash tests/hostile/long.sh
 
 kind-up: ## a kind cluster with the images, Argo and manifests/overlays/kind on it: ENGINE=docker|podman (tests/cluster/README.md)
@@ -84,7 +84,7 @@ lock: ## renew the lock files from requirements*.in (needs uv)
 	bash images/lock.sh
 
 environments: # two at a time, the longest first
-	@$(MAKE) --no-print-directory -j2 .venvs/torch .venvs/detector .venvs/analysis .venvs/dev .venvs/testing .venvs/kubernetes
+	@$(MAKE) --no-print-directory -j2 .venvs/torch .venvs/detector .venvs/analysis .venvs/dev .venvs/hostile .venvs/testing .venvs/kubernetes
 
 .venvs/%: FORCE
 	@$(PYTHON) images/environment.py $* $@

@@ -2,8 +2,8 @@
 
 Many of them are wrong by one thing that the description rules out. Its checks: no failure; no status, type, header or
 body that is not described; what fits gets 200, what does not is refused; other methods get 405 and ``Allow``. It is a
-program in an environment of its own, ``.venvs/hostile``, which ``make hostile`` makes; so this is no part of ``make
-test``, where ``tests/serve/test_openapi.py`` holds an answer of each kind against the same document.
+program in an environment of its own, ``.venvs/hostile``. ``make test`` asks a detector, which is there at once; ``make
+hostile`` a classifier too. ``tests/serve/test_openapi.py`` holds an answer of each kind against the same document.
 """
 
 from __future__ import annotations
@@ -27,10 +27,7 @@ PROGRAM = ROOT / ".venvs" / "hostile" / "bin" / "schemathesis"
 SHARE = 5
 """One in so many of the examples of other properties: of each operation here, some 20 ms each."""
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(not LONG and not PROGRAM.exists(), reason="expected `make hostile` to install it"),
-]
+pytestmark = pytest.mark.skipif(not LONG and not PROGRAM.exists(), reason="expected `make environments` to install it")
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +64,7 @@ def packaged(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder.parent / "model.tar.gz"
 
 
-@pytest.fixture(params=["a classifier", "a detector"])
+@pytest.fixture(params=[pytest.param("a classifier", marks=pytest.mark.slow), "a detector"])
 def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Running]:
     if request.param == "a detector":
         with serving(tmp_path, "--detector") as found:
