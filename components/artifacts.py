@@ -321,7 +321,7 @@ def _executor_input(text: str | None) -> dict[str, Any]:
         return {}
     try:
         parsed = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"--executor-input: expected KFP's JSON, found {text[:40]!r}… ({error})") from None
     if not isinstance(parsed, dict):
         raise InputError(f"--executor-input: expected a JSON object, found {text[:40]!r}…")

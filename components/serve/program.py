@@ -107,7 +107,8 @@ def _serve(args: argparse.Namespace, listening: socket.socket) -> None:
     from components.serve.app import Server
     from components.serve.batching import Policy
 
-    loaded, name, limits = served(args)
+    with transport.not_outliving(args.parent):
+        loaded, name, limits = served(args)
     policy = Policy(args.max_batch, args.max_wait)
     # Tensors first: their settings may be wrong, and a capture that was begun would have to be ended.
     tensors = _tensors(args, loaded)

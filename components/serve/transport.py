@@ -5,8 +5,11 @@ from __future__ import annotations
 import gc
 import os
 import signal
+import threading
 import time
 from asyncio import TimerHandle, Transport
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 import orjson
@@ -18,6 +21,8 @@ from components.serve.limits import Limits
 
 DRAIN_SECONDS = 20
 """For requests at work when the server is asked to stop; with the capture's 5 it stays below SageMaker's 30."""
+
+_LOOK = 0.5  # seconds between looks for the parent, while a model is loaded
 
 
 class Server(Protocol):
@@ -181,6 +186,28 @@ class DrainingServer(uvicorn.Server):
         if self._asked is not None and time.monotonic() - self._asked >= self._delay:
             self.should_exit = True
         return await super().on_tick(counter)
+
+
+@contextmanager
+def not_outliving(parent: int | None) -> Iterator[None]:
+    """Ends this process if ``parent`` is gone while the block runs: loading a model may take a minute.
+
+    Args:
+        parent: The process that started this one; None for whoever it was.
+    """
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(_LOOK):
+            if os.getppid() != parent:
+                os._exit(1)
+
+    if parent is not None:
+        threading.Thread(target=watch, name="parent", daemon=True).start()
+    try:
+        yield
+    finally:
+        over.set()
 
 
 def settle() -> None:

@@ -90,7 +90,7 @@ def _words(error: Any) -> str:
     body = error.body.decode(errors="replace") if isinstance(error.body, bytes) else str(error.body or "")
     try:
         found = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         found = body
     text = found.get("message") or found.get("error") or body if isinstance(found, dict) else body
     return " ".join(str(text or error.reason or "no reason").split())[:500]

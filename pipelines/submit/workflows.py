@@ -50,7 +50,7 @@ def nodes(workflow: Mapping[str, Any]) -> dict[str, Object]:
         try:
             text = gzip.GzipFile(fileobj=_opened(packed)).read(_LIMIT + 1)
             found = json.loads(text) if len(text) <= _LIMIT else {}
-        except (OSError, EOFError, ValueError, binascii.Error):
+        except (OSError, EOFError, ValueError, RecursionError, binascii.Error):
             found = {}
         return found if isinstance(found, dict) else {}
     return dict(status.get("nodes") or {})

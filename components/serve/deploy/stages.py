@@ -125,7 +125,7 @@ def _ended(text: str) -> str:
     """Returns KFP's PipelineTaskFinalStatus in a few words; its keys come in camelCase and in snake_case."""
     try:
         status = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):  # some thousand brackets
         status = None
     if not isinstance(status, dict):
         raise InputError(f"--status: expected PipelineTaskFinalStatus as JSON, found {text[:80]!r}")

@@ -55,7 +55,7 @@ class Placement:
         """
         try:
             found = json.loads(text) if text else {}
-        except ValueError:
+        except (ValueError, RecursionError):  # some thousand brackets
             found = None
         known = list(cls.__dataclass_fields__)
         if not isinstance(found, dict) or not set(found) <= set(known):
