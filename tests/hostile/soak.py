@@ -87,7 +87,8 @@ def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--seconds", type=float, default=600.0)
     args = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name:
+    # The writer outlives its server for a while, to bring the last records to their place.
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
         folder = Path(name)
         capture = ("--capture-to", str(folder / "place"), "--spool", str(folder / "spool"))
         with serving(folder, *capture) as server:
