@@ -28,9 +28,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import re
-import shutil
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -39,7 +37,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
+from components import foreign_json
 from components.errors import InputError, RoadworthyError
+from components.whole import replacing
 
 Work = Callable[[argparse.Namespace, "Outputs"], None]
 
@@ -235,28 +235,6 @@ class Outputs:
             path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Yields a name beside ``path``; what was written there takes the place of ``path`` when the block ends well.
-
-    The names beside it are always the same, so that what a killed run left is swept away by the next one. A folder
-    that is in the way is renamed before it is removed: at any moment, ``path`` is whole or not there.
-    """
-    partial, old = (path.parent / f".{path.name}.{state}" for state in ("partial", "old"))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    _remove(partial)
-    _remove(old)
-    try:
-        yield partial
-        partial.lstat()  # was anything written? If not, what is there stays.
-        if path.is_dir():  # a folder cannot be renamed over a full one
-            path.rename(old)
-        os.replace(partial, path)
-    finally:
-        _remove(partial)
-        _remove(old)
-
-
 def boolean(text: str) -> bool:
     """Reads ``true`` or ``false``, as KFP's launcher writes them."""
     try:
@@ -320,8 +298,8 @@ def _executor_input(text: str | None) -> dict[str, Any]:
     if not text:
         return {}
     try:
-        parsed = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        parsed = foreign_json.loads(text)
+    except ValueError as error:
         raise InputError(f"--executor-input: expected KFP's JSON, found {text[:40]!r}… ({error})") from None
     if not isinstance(parsed, dict):
         raise InputError(f"--executor-input: expected a JSON object, found {text[:40]!r}…")
@@ -336,13 +314,6 @@ def _one_line(error: Exception) -> str:
 def _masked(text: str) -> str:
     """Returns a message without what stands before the host of a URI, which may hold a password, and without keys."""
     return re.sub(r"-----BEGIN .*", "…", re.sub(r"//[^/@\s'\"]*@", "//…@", text), flags=re.DOTALL)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
 
 
 def _terminated(signum: int, frame: object) -> NoReturn:

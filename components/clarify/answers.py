@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from components import foreign_json
 from components.errors import EndpointError
 
 Floats = NDArray[np.float32]
@@ -83,10 +84,10 @@ def probabilities(body: bytes, content_type: str, pictures: int) -> Floats:
 def names(body: bytes) -> dict[int, str]:
     """Returns the labels by class that our server's full document tells; none of any other."""
     try:
-        found = json.loads(body)["predictions"]
+        found = foreign_json.loads(body)["predictions"]
         told = [one for p in found for one in (p.get("detections") or p.get("top") or [p])]
         return {int(one["class"]): str(one["label"]) for one in told}
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError):
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
         return {}
 
 
@@ -112,8 +113,8 @@ def _npy(body: bytes) -> Floats:
 
 def _json(body: bytes) -> Any:
     try:
-        return json.loads(body)
-    except (ValueError, RecursionError):
+        return foreign_json.loads(body)
+    except ValueError:
         raise EndpointError(f"expected an answer in JSON or .npy, found {body[:60]!r}") from None
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from components import foreign_json
 from components.clarify.looking import Truth
 from components.clarify.pictures import orientation, turned, upright
 from components.errors import ImageError, InputError
@@ -110,8 +110,8 @@ def _about(folder: Path) -> dict[str, Any] | None:
         return None
     try:
         with path.open("rb") as file:
-            about = json.loads(file.read(_ABOUT_BYTES))
-    except (ValueError, RecursionError) as error:
+            about = foreign_json.loads(file.read(_ABOUT_BYTES))
+    except ValueError as error:
         raise InputError(f"{_ABOUT}: expected a dataset's description, found {type(error).__name__}") from None
     return about if isinstance(about, dict) else {}
 

@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
+from components import foreign_json
 from components.errors import DatasetError
 
 _MAX_ABOUT = 1024 * 1024
@@ -43,8 +44,8 @@ def read_about(path: Path, more: Mapping[str, type]) -> dict[str, Any]:
         DatasetError: There is none, or it is no JSON of that form.
     """
     try:
-        about = json.loads(_plain(path, _MAX_ABOUT))
-    except (OSError, ValueError, RecursionError) as error:
+        about = foreign_json.loads(_plain(path, _MAX_ABOUT))
+    except (OSError, ValueError) as error:
         raise DatasetError(f"{path}: expected a dataset's description, found {type(error).__name__}: {error}") from None
     kinds = {**_KINDS, **more}
     if not isinstance(about, dict) or any(type(about.get(key)) is not kind for key, kind in kinds.items()):

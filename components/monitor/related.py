@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from components import foreign_json
 from components.errors import InputError
 
 NONE = "none"
@@ -61,13 +62,13 @@ def read(text: str) -> Related | None:
     if text in known:
         return _table(known[text])
     try:
-        return _table(json.loads(text if text.lstrip().startswith("{") else _content(Path(text))))
+        return _table(foreign_json.loads(text if text.lstrip().startswith("{") else _content(Path(text))))
     except OSError as error:
         wanted = ", ".join([*known, NONE])
         raise InputError(
             f"related: expected {wanted}, JSON or a file, found {text[:80]!r} ({error.strerror})"
         ) from None
-    except (ValueError, RecursionError):
+    except ValueError:
         raise InputError(f"related: expected JSON, found {text[:80]!r}") from None
 
 

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +16,7 @@ from components.monitor.settings import Settings
 from components.monitor.statistics import Statistics, aligned
 from components.monitor.window import Window, collect
 from components.report.verdicts import FLAGGED, STATISTICS, VERDICTS, VIOLATIONS, ClassCount, Results, read_json
+from components.whole import scratch
 
 CONSTRAINTS = "constraints.json"
 VIOLATED_STATUS = 3
@@ -30,8 +28,8 @@ def baseline(args: argparse.Namespace, outputs: Outputs) -> None:
     wanted = asked(args)
     distance = constraints.share(vars(args), "comparison_threshold", below_one=True)
     wanted.wait(args.wait_for, args.wait_seconds)
-    with _scratch(args.baseline) as scratch:
-        window = collect(wanted, scratch, images=args.images)
+    with scratch(args.baseline) as spill:
+        window = collect(wanted, spill, images=args.images)
     found = window.statistics
     if not found.predictions:
         raise InputError(f"expected predictions in the baseline's window, found {found.records} records without any")
@@ -54,9 +52,9 @@ def check(args: argparse.Namespace, outputs: Outputs) -> None:
     before = schema.from_json(read_json(args.baseline / STATISTICS))
     limits = constraints.read(read_json(args.baseline / CONSTRAINTS))
     wanted.wait(args.wait_for, args.wait_seconds)
-    with _scratch(args.results) as scratch:
+    with scratch(args.results) as spill:
         bound = settings.confidence_bound
-        window = collect(wanted, scratch, bound=bound, related=table, images=args.images)
+        window = collect(wanted, spill, bound=bound, related=table, images=args.images)
         models.check(window.statistics, before, settings)
         evaluated = evaluate.evaluate(window.statistics, before, limits, settings)
         results = _results(window, before, evaluated)
@@ -131,21 +129,6 @@ def _read(window: Window) -> dict[str, Any]:
         "outside": reading.outside,
         "duplicates": window.duplicates,
     }
-
-
-@contextmanager
-def _scratch(output: Path) -> Iterator[Path]:
-    """Yields an empty folder beside an output, where there is a disk; ``/tmp`` of a container may lie in memory.
-
-    Its name is always the same, so that what a killed run left is swept away by the next one.
-    """
-    path = output.parent / f".{output.name}.scratch"
-    shutil.rmtree(path, ignore_errors=True)
-    path.mkdir(parents=True)
-    try:
-        yield path
-    finally:
-        shutil.rmtree(path, ignore_errors=True)
 
 
 def _json(path: Path, content: Any) -> None:

@@ -10,13 +10,13 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from components.artifacts import replacing
 from components.errors import ArchiveError, InputError
 from components.images import Preprocessing
 from components.package import folders
 from components.package.limits import MIB, Limits
 from components.package.names import check_name
 from components.package.strict import canonical, kind, listed, parse_object, short
+from components.whole import replacing
 
 NAME = "model.json"
 FORMAT = 1

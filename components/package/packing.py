@@ -6,13 +6,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from components.artifacts import replacing
 from components.errors import DigestError, InputError, LimitError
 from components.package import folders, signature, tar
 from components.package.compression import GzipWriter
 from components.package.limits import Limits
 from components.package.manifest import NAME, SIGNATURE, File, Manifest, check_own, hashed
 from components.package.strict import short
+from components.whole import replacing
 
 if TYPE_CHECKING:
     from components.package.private_keys import PrivateKey

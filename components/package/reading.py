@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, NamedTuple
 
-from components.artifacts import replacing
 from components.errors import ArchiveError, DigestError, InputError, LimitError
 from components.package import bundle, keys, signature, tar
 from components.package.compression import GzipReader
@@ -15,6 +14,7 @@ from components.package.limits import Limits
 from components.package.manifest import MANIFEST_BYTES, NAME, SIGNATURE, File, Manifest, hashed
 from components.package.names import Names
 from components.package.strict import listed, short
+from components.whole import replacing
 
 Keep = Callable[[str], BinaryIO | None]
 """Says where a member's content goes: an open file, which is closed after it, or nowhere."""

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
-from components.artifacts import replacing
 from components.package import signature
 from components.package.limits import Limits
 from components.package.loading import Package
@@ -13,6 +11,7 @@ from components.package.manifest import SIGNATURE, Manifest
 from components.package.packing import pack
 from components.package.private_keys import PrivateKey
 from components.package.reading import unpack
+from components.whole import replacing, scratch, sweep
 
 
 def sign(place: Path, key: PrivateKey, limits: Limits = Limits()) -> Manifest:  # noqa: B008 - frozen
@@ -31,17 +30,13 @@ def sign(place: Path, key: PrivateKey, limits: Limits = Limits()) -> Manifest:  
     """
     if place.is_dir():
         return _sign_folder(place, key, limits)
-    scratch = place.with_name(f".{place.name}.signing")
-    shutil.rmtree(scratch, ignore_errors=True)  # of a run that was killed
-    try:
-        unpack(place, scratch, limits, public_key=None)
-        return pack(scratch, place, limits, key=key)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+    with scratch(place) as folder:
+        unpack(place, folder, limits, public_key=None)
+        return pack(folder, place, limits, key=key)
 
 
 def _sign_folder(folder: Path, key: PrivateKey, limits: Limits) -> Manifest:
-    (folder / f".{SIGNATURE}.partial").unlink(missing_ok=True)  # of a run that was killed
+    sweep(folder / SIGNATURE)  # of a run that was killed: no file of the model
     package = Package(folder, limits=limits, public_key=None)
     package.verify()
     made = signature.make(package.manifest, key)

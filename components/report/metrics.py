@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from components import foreign_json
 from components.errors import InputError
 from components.report import wording
 from components.report.blocks import Figure
@@ -115,8 +115,8 @@ def _json(path: Path, what: str) -> Any:
             data = file.read(_BYTES + 1)
         if len(data) > _BYTES:
             raise InputError(f"{what}: expected at most {_BYTES:,} bytes of JSON, found more")
-        return json.loads(data)
-    except (OSError, ValueError, RecursionError) as error:
+        return foreign_json.loads(data)
+    except (OSError, ValueError) as error:
         raise InputError(f"{what}: expected a JSON file, found {type(error).__name__}: {error}") from None
 
 

@@ -22,7 +22,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from components import parquet
+from components import foreign_json, parquet
 from components.errors import InputError
 
 VERDICTS = "verdicts.json"
@@ -254,10 +254,10 @@ def read_json(path: Path) -> Any:
             raise InputError(f"{path.name}: expected a file, found none")
         if path.stat().st_size > _LIMIT:
             raise InputError(f"{path.name}: expected at most {_LIMIT} bytes, found {path.stat().st_size}")
-        return json.loads(path.read_text(encoding="utf-8-sig"), parse_constant=_refuse)
+        return foreign_json.loads(path.read_text(encoding="utf-8-sig"), parse_constant=_refuse)
     except OSError as error:
         raise InputError(f"{path.name}: expected a file, found {type(error).__name__}") from None
-    except (ValueError, RecursionError):
+    except ValueError:
         raise InputError(f"{path.name}: expected JSON, found something else") from None
 
 

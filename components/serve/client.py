@@ -7,7 +7,6 @@ itself is to blame for (4xx) is not tried again.
 
 from __future__ import annotations
 
-import json
 import re
 import time
 from collections.abc import Callable
@@ -16,6 +15,7 @@ from typing import Any, NamedTuple
 import urllib3
 from urllib3.util import Retry
 
+from components import foreign_json
 from components.errors import EndpointError
 
 AGAIN = (502, 503, 504)
@@ -48,8 +48,8 @@ class Reply(NamedTuple):
             EndpointError: It has none.
         """
         try:
-            return json.loads(self.body)
-        except (ValueError, RecursionError):
+            return foreign_json.loads(self.body)
+        except ValueError:
             raise EndpointError(f"expected an answer in JSON, found {self.body[:80]!r}") from None
 
 
@@ -120,8 +120,8 @@ class Client:
         """Returns the digest of the package that the endpoint serves, ``sha256:…``; empty where it does not tell."""
         try:
             found = self._pool.request("GET", self.url + "/ping", retries=False)
-            told = json.loads(found.data)["digest"]
-        except (urllib3.exceptions.HTTPError, ValueError, LookupError, TypeError, RecursionError):
+            told = foreign_json.loads(found.data)["digest"]
+        except (urllib3.exceptions.HTTPError, ValueError, LookupError, TypeError):
             return ""
         return told if isinstance(told, str) and _DIGEST.fullmatch(told) else ""
 
@@ -157,6 +157,6 @@ def _reason(error: Exception) -> str:
 
 def _message(body: bytes) -> str:
     try:
-        return str(json.loads(body)["error"])[:300]
-    except (ValueError, KeyError, TypeError, RecursionError):
+        return str(foreign_json.loads(body)["error"])[:300]
+    except (ValueError, KeyError, TypeError):
         return repr(body[:80])

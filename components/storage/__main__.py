@@ -5,7 +5,6 @@ The place is a path, ``file://…`` or ``s3://…``. It is how a workflow takes 
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 from collections.abc import Sequence
@@ -13,6 +12,7 @@ from pathlib import Path
 
 from components.errors import InputError, RoadworthyError
 from components.storage import Place, place
+from components.whole import replacing
 
 
 def main(argv: Sequence[str]) -> int:
@@ -31,17 +31,13 @@ def main(argv: Sequence[str]) -> int:
 def copy(source: Place, target: Path) -> None:
     """Copies a file, or all files below a folder, to ``target``, which appears when it is complete.
 
-    What was there is replaced; a folder is renamed first, so that a copy killed at any moment can be made again.
+    What was there is replaced; a copy that was killed at any moment can be made again.
 
     Raises:
         InputError: There is nothing at the place.
         StorageError: It cannot be read.
     """
-    partial, old = (target.parent / f".{target.name}.{state}" for state in ("partial", "old"))
-    target.parent.mkdir(parents=True, exist_ok=True)
-    _remove(partial)
-    _remove(old)
-    try:
+    with replacing(target) as partial:
         if source.local is not None and source.local.is_file():
             _fetch(source, partial)
         elif source.exists():
@@ -51,12 +47,6 @@ def copy(source: Place, target: Path) -> None:
                 _fetch(source, partial)
         if not partial.exists():
             raise InputError(f"expected a file or folder at {source}, found nothing")
-        if target.is_dir():  # a folder cannot be renamed over a full one
-            target.rename(old)
-        os.replace(partial, target)
-    finally:
-        _remove(partial)
-        _remove(old)
 
 
 def _fetch_folder(source: Place, target: Path) -> None:
@@ -74,13 +64,6 @@ def _fetch(source: Place, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     with source.open() as stream, target.open("wb") as file:
         shutil.copyfileobj(stream, file, 1 << 20)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

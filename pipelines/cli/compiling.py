@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from components.artifacts import replacing
+from components.whole import replacing
 from pipelines import registry
 from pipelines.cli import sources
 from pipelines.targets import argo, kfp, kfp_native, parse, store

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import socket
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from components import foreign_json
 from components.errors import PipelineError
 from pipelines.submit.runs import UnreachableError
 
@@ -89,8 +89,8 @@ def _refused(error: Any, what: str, place: str) -> PipelineError:
 def _words(error: Any) -> str:
     body = error.body.decode(errors="replace") if isinstance(error.body, bytes) else str(error.body or "")
     try:
-        found = json.loads(body)
-    except (ValueError, RecursionError):
+        found = foreign_json.loads(body)
+    except ValueError:
         found = body
     text = found.get("message") or found.get("error") or body if isinstance(found, dict) else body
     return " ".join(str(text or error.reason or "no reason").split())[:500]

@@ -8,12 +8,12 @@ from __future__ import annotations
 import base64
 import binascii
 import gzip
-import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
+from components import foreign_json
 from pipelines.submit.reasons import Asked
 from pipelines.submit.runs import Snapshot, Step
 from pipelines.targets.local import records
@@ -49,8 +49,8 @@ def nodes(workflow: Mapping[str, Any]) -> dict[str, Object]:
     if packed := status.get("compressedNodes"):
         try:
             text = gzip.GzipFile(fileobj=_opened(packed)).read(_LIMIT + 1)
-            found = json.loads(text) if len(text) <= _LIMIT else {}
-        except (OSError, EOFError, ValueError, RecursionError, binascii.Error):
+            found = foreign_json.loads(text) if len(text) <= _LIMIT else {}
+        except (OSError, EOFError, ValueError, binascii.Error):
             found = {}
         return found if isinstance(found, dict) else {}
     return dict(status.get("nodes") or {})

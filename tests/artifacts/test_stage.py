@@ -17,8 +17,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.artifacts import Outputs, Stage, Work, boolean, number, replacing
+from components.artifacts import Outputs, Stage, Work, boolean, number
 from components.errors import InputError
+from components.whole import replacing
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -19,22 +19,12 @@ from cluster_overlay import kubectl, until
 from cluster_room import Room
 from cluster_story import Story
 
+from tests.small_story import PARAMETERS
+
 KEPT = "ROADWORTHY_TEST_NAMESPACE"
 """Names a namespace that is made if absent and stays: the next run finds the stories told there."""
 
-SIGNS = {
-    "classes": "1,14,17,38",
-    "tracks_per_class": 30,
-    "frames_per_track": 6,
-    "side": 64,
-    "epochs": 16,
-    "requests": 100,
-    "attacked": 40,
-    "explained": 3,
-    "sampling_percentage": 100,
-    "endpoint": "story-a",
-    "models": "s3://roadworthy/models",
-}
+SIGNS = {**PARAMETERS, "endpoint": "story-a", "models": "s3://roadworthy/models"}
 BOXES = {
     "train": 1000,
     "validation": 40,

@@ -97,7 +97,7 @@ def test_an_archive_is_whole_at_every_moment_of_a_killed_signing(world: World, t
 FOLDER = """
 import sys
 from pathlib import Path
-from components.artifacts import replacing
+from components.whole import replacing
 with replacing(Path(sys.argv[1])) as partial:
     partial.mkdir()
     for number in range(2000):

@@ -21,7 +21,7 @@ LOCKS = sorted(
 
 # From the ground up; a room may import its own floor only within its own folder.
 FLOORS = (
-    {"errors", "intervals", "boxes", "background", "parquet"},
+    {"errors", "intervals", "boxes", "background", "parquet", "foreign_json", "whole"},
     {"storage", "artifacts"},
     {"images"},
     {"data", "package", "capture", "report"},

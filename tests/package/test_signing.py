@@ -211,8 +211,8 @@ def test_a_damaged_model_is_not_signed(folder: Path, archive: Path) -> None:
 
 def test_what_a_killed_run_left_is_swept_away(tmp_path: Path, trained: Path, folder: Path, archive: Path) -> None:
     (folder / ".model.sig.partial").write_text("half")
-    (tmp_path / ".model.tar.gz.signing").mkdir()
-    (tmp_path / ".model.tar.gz.signing" / "half").write_text("half")
+    (tmp_path / ".model.tar.gz.scratch").mkdir()
+    (tmp_path / ".model.tar.gz.scratch" / "half").write_text("half")
     sign(folder, OTHER)
     sign(archive, OTHER)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["model", "model.tar.gz", "trained"]

@@ -9,19 +9,11 @@ import pytest
 import yaml
 from argo_simulator import Node, Simulator
 
+from tests.small_story import PARAMETERS
+
 ROOT = Path(__file__).resolve().parents[2]
 ARGO = ROOT / "manifests" / "pipelines" / "argo"
-SMALL = {
-    "classes": "1,14,17,38",
-    "tracks_per_class": "30",
-    "frames_per_track": "6",
-    "side": "64",
-    "epochs": "16",
-    "requests": "100",
-    "attacked": "40",
-    "explained": "3",
-    "sampling_percentage": "100",
-}
+SMALL = {name: str(value) for name, value in PARAMETERS.items()}
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 

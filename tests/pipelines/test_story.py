@@ -8,19 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.small_story import PARAMETERS
+
 ROOT = Path(__file__).resolve().parents[2]
 STOP = 14
-SMALL = {
-    "classes": "1,14,17,38",
-    "tracks_per_class": 30,
-    "frames_per_track": 6,
-    "side": 64,
-    "epochs": 16,
-    "requests": 100,
-    "attacked": 40,
-    "explained": 3,
-    "sampling_percentage": 100,
-}
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -59,7 +50,7 @@ class Finished:
 
 @pytest.fixture(scope="module")
 def story(tmp_path_factory: pytest.TempPathFactory) -> Finished:
-    return Finished(tmp_path_factory.mktemp("story"), "traffic_signs", SMALL)
+    return Finished(tmp_path_factory.mktemp("story"), "traffic_signs", PARAMETERS)
 
 
 def test_a_clean_window_is_calm_and_the_attacked_one_names_the_class(story: Finished) -> None:

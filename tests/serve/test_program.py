@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
@@ -16,20 +13,10 @@ from typing import Any
 import pytest
 import urllib3
 
+from tests.serve.programs import program
+
 ROOT = Path(__file__).resolve().parents[2]
 HTTP = urllib3.PoolManager(retries=False)
-
-
-def run(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "components.serve", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        timeout=60,
-        check=False,
-        env={**os.environ, **environment},
-    )
 
 
 def post(url: str, body: bytes) -> Any:
@@ -38,22 +25,22 @@ def post(url: str, body: bytes) -> Any:
 
 @pytest.mark.parametrize("word", ["run", "serve"])
 def test_a_model_that_is_not_there_is_told_in_one_line(tmp_path: Path, word: str) -> None:
-    found = run(word, "--model", tmp_path / "none", "--port", 0)
+    found = program(word, "--model", tmp_path / "none", "--port", 0)
     assert found.returncode == 1
     assert len(found.stderr.splitlines()) == 1
     assert "expected" in found.stderr
 
 
 def test_a_port_in_use_is_told_before_the_model_is_loaded(tmp_path: Path, running: str) -> None:
-    found = run("run", "--model", tmp_path, "--port", running.rpartition(":")[2])
+    found = program("run", "--model", tmp_path, "--port", running.rpartition(":")[2])
     assert found.returncode == 1
     assert "expected a free port" in found.stderr
 
 
 def test_help_and_nonsense() -> None:
-    assert "--capture-to" in run("run", "--help").stdout
-    assert run("nonsense").returncode == 2
-    assert run("run", "--model", "x", "--threads", "many").returncode == 2
+    assert "--capture-to" in program("run", "--help").stdout
+    assert program("nonsense").returncode == 2
+    assert program("run", "--model", "x", "--threads", "many").returncode == 2
 
 
 def test_sigterm_ends_an_idle_server_at_once_and_well(server: Any) -> None:

@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,23 +19,11 @@ from components.package.keys import PUBLIC
 from components.storage import place
 from tests.package import bundles
 from tests.serve.kubernetes_api import Api, Served
+from tests.serve.programs import program
 from tests.storage.s3_server import serving
 
-ROOT = Path(__file__).resolve().parents[2]
 HTTP = urllib3.PoolManager(retries=False)
 KEY, OTHER = bundles.made(), bundles.made()
-
-
-def program(*arguments: object, module: str = "serve", **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", f"components.{module}", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        timeout=120,
-        check=False,
-        env={**os.environ, **environment},
-    )
 
 
 @pytest.fixture

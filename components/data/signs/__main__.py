@@ -34,8 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _draw(args: argparse.Namespace) -> None:
-    from components.artifacts import replacing
     from components.data.signs.sheets import contact_sheet, photo_sheet
+    from components.whole import replacing
 
     look = {"columns": args.columns, "side": args.side, "labels": args.labels}
     if args.sheet:

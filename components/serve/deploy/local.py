@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import components
 from components.errors import EndpointError
 from components.serve.deploy.state import State
+from components.whole import sweep
 
 POLL_SECONDS = 0.1
 
@@ -121,12 +122,11 @@ def stop(folder: Path, name: str, timeout: float) -> bool:
 def _sweep(state: State) -> None:
     # Whoever holds the lock knows that nobody uses these any more. Log and spool stay.
     for path in (state.stop, state.status, state.endpoint, state.model):
-        # Beside each, what ``artifacts.replacing`` leaves when it is killed: of a model as much as it had unpacked.
-        for one in (path, *(path.with_name(f".{path.name}.{kind}") for kind in ("partial", "old"))):
-            if one.is_dir():
-                shutil.rmtree(one)
-            else:
-                one.unlink(missing_ok=True)
+        sweep(path)
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def _spawn(wanted: Wanted, state: State, lock: int, digest: str) -> str:

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from components import foreign_json
 from components.artifacts import Outputs
 from components.errors import InputError
 
@@ -124,8 +125,8 @@ def _tensors(args: argparse.Namespace) -> list[str]:
 def _ended(text: str) -> str:
     """Returns KFP's PipelineTaskFinalStatus in a few words; its keys come in camelCase and in snake_case."""
     try:
-        status = json.loads(text)
-    except (ValueError, RecursionError):  # some thousand brackets
+        status = foreign_json.loads(text)
+    except ValueError:
         status = None
     if not isinstance(status, dict):
         raise InputError(f"--status: expected PipelineTaskFinalStatus as JSON, found {text[:80]!r}")

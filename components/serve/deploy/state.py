@@ -20,7 +20,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from components.artifacts import replacing
+from components.whole import replacing
 
 LOG_TAIL_BYTES = 16 * 1024
 

@@ -20,8 +20,6 @@ from pipelines.targets.local import backends, plan, records
 from pipelines.targets.local.artifacts import digest_of
 from pipelines.targets.local.cache import key_of
 
-SUMMARY = "summary.json"
-
 _DAMAGE = (OSError, ValueError, KeyError, TypeError, AttributeError)
 """What reading a summary may raise that is not as it was written."""
 
@@ -72,10 +70,10 @@ def find(root: Path, pipeline: str, key: str) -> Path | None:
 
 def report(folder: Path) -> str:
     """Returns the closing words for a run that need not be made."""
-    summary = _read(folder / SUMMARY)
+    summary = _read(folder / records.SUMMARY)
     links = [f"  open: {path}" for path in sorted(folder.glob("*.html"))]
     closing = f"{summary['pipeline']}: nothing has changed since the run of {summary['finished']}; nothing was run"
-    return "\n".join([closing, *links, f"  results: {folder}", f"  summary: {folder / SUMMARY}"])
+    return "\n".join([closing, *links, f"  results: {folder}", f"  summary: {folder / records.SUMMARY}"])
 
 
 def _files(values: list[Any]) -> Iterator[Path]:
@@ -91,7 +89,7 @@ def _files(values: list[Any]) -> Iterator[Path]:
 
 
 def _newest_first(root: Path, pipeline: str) -> list[Path]:
-    found = [path for path in root.glob(f"{pipeline}-*/{SUMMARY}") if not path.parent.is_symlink()]
+    found = [path for path in root.glob(f"{pipeline}-*/{records.SUMMARY}") if not path.parent.is_symlink()]
     return sorted(found, key=lambda path: path.stat().st_mtime, reverse=True)
 
 

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from components.artifacts import replacing
+from components.whole import replacing
 from pipelines.targets import ir
 from pipelines.targets.local import backends, guard, pages, plan, processes, records
 from pipelines.targets.local.cache import Cache, Outputs
@@ -145,7 +145,7 @@ def _write_summary(result: Result) -> None:
             for record in result.records
         ],
     }
-    with replacing(result.folder / "summary.json") as path:
+    with replacing(result.folder / records.SUMMARY) as path:
         path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from components import foreign_json
 from components.errors import InputError, StepFailedError
 from pipelines.targets import ir
 from pipelines.targets.local.artifacts import Artifact, digest_of
@@ -56,10 +56,10 @@ def collect(component: ir.Component, values: Values) -> Outputs:
 
 def _listed(file: Path) -> dict[str, dict[str, Any]]:
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
+        content = foreign_json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         content = {}
-    except (ValueError, OSError, RecursionError) as error:
+    except (ValueError, OSError) as error:
         raise StepFailedError(f"expected JSON in executor_output.json, found {error}") from None
     if not isinstance(content, dict):
         raise StepFailedError("expected an object in executor_output.json, found something else")

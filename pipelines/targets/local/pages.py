@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from components.artifacts import replacing
+from components.whole import replacing
 from pipelines.targets.local.records import Result
 
 LATEST = "latest"

@@ -9,6 +9,9 @@ from typing import Any, Protocol
 
 from pipelines.targets.local.cache import Outputs
 
+SUMMARY = "summary.json"
+"""The file in a run's folder that tells how it went."""
+
 PENDING = "PENDING"
 RUNNING = "RUNNING"
 SUCCEEDED = "SUCCEEDED"

@@ -11,6 +11,7 @@ import math
 from decimal import Decimal
 from typing import Any
 
+from components import foreign_json
 from components.errors import InputError
 
 EXACT = 2**53
@@ -83,8 +84,8 @@ def from_text(text: str, kind: str) -> Any:
         if kind == "NUMBER_DOUBLE":
             return typed(float(stripped), kind)
         if kind in ("LIST", "STRUCT"):
-            return typed(json.loads(stripped), kind)
-    except (ValueError, RecursionError):
+            return typed(foreign_json.loads(stripped), kind)
+    except ValueError:
         pass
     raise InputError(f"expected {described(kind)}, found {_short(text)}")
 

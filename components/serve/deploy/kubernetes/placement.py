@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from components import foreign_json
 from components.errors import InputError
 from components.serve.deploy.kubernetes.quantities import CPU, MEMORY, quantity
 
@@ -54,8 +54,8 @@ class Placement:
             InputError: It is something else.
         """
         try:
-            found = json.loads(text) if text else {}
-        except (ValueError, RecursionError):  # some thousand brackets
+            found = foreign_json.loads(text) if text else {}
+        except ValueError:
             found = None
         known = list(cls.__dataclass_fields__)
         if not isinstance(found, dict) or not set(found) <= set(known):
