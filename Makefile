@@ -2,9 +2,12 @@
 SHELL := /bin/bash
 PYTHON ?= python3.11
 DEV := .venvs/dev/bin/python
-# Two suites' files at a time; numeric libraries that each take all cores would only stand in each other's way.
+# Two of a suite's files at a time; numeric libraries that each take all cores would only stand in each other's way.
 WORKERS ?= 2
-test: export OMP_NUM_THREADS = 1
+SUITES = test-dev test-kubernetes test-analysis test-torch test-hostile test-kills test-detector test-clarify
+$(SUITES): export OMP_NUM_THREADS = 1
+# Byte code is kept whatever the shell says, or each of a thousand starts would compile again what it imports.
+export PYTHONDONTWRITEBYTECODE =
 # How images are built, see images/README.md. Layers carry no time, so that equal contents are equal bytes.
 ENGINE ?= podman
 BASE ?= docker.io/library/python:3.11-slim-bookworm
@@ -18,7 +21,7 @@ UNTIMED = $(if $(findstring podman,$(ENGINE)),--timestamp 0,--build-arg SOURCE_D
 TEST = tests/run.py -q -n $(WORKERS) --dist loadfile --durations=5
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test hostile kind-up cluster-test kind-down lint goldens bench images lock clean spotless environments tools FORCE
+.PHONY: help demo test $(SUITES) hostile kind-up cluster-test kind-down lint goldens bench images lock clean spotless environments tools FORCE
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -28,13 +31,23 @@ demo: .venvs/dev .venvs/analysis .venvs/torch .venvs/detector ## both stories on
 	@$(DEV) -m pipelines run --unless-done detection
 
 test: environments tools ## all tests, each image's stages in that image's environment
+	@$(MAKE) --no-print-directory $(SUITES)
+
+test-dev:
 	$(DEV) $(TEST) tests/pipelines tests/house
+test-kubernetes:
 	.venvs/kubernetes/bin/python $(TEST) tests/kubernetes
+test-analysis:
 	.venvs/analysis/bin/python $(TEST) tests/artifacts tests/images tests/signs tests/data tests/scenes tests/package tests/storage tests/capture tests/report tests/monitor tests/clarify
+test-torch:
 	.venvs/torch/bin/python $(TEST) tests/data/test_torchvision.py tests/fine_tune tests/serve tests/adversarial tests/fullgrad tests/tensors tests/report/test_explanations.py tests/clarify/test_packages.py
+test-hostile:
 	.venvs/torch/bin/python $(TEST) -m 'not slow' tests/hostile --ignore=tests/hostile/test_runner_kills.py
+test-kills:
 	$(DEV) $(TEST) tests/hostile/test_runner_kills.py
+test-detector:
 	.venvs/detector/bin/python $(TEST) tests/detector tests/report/test_detection_formats.py
+test-clarify:
 	.venvs/detector/bin/python $(TEST) -m 'not slow' tests/clarify
 
 hostile: environments tools ## the long version of tests/hostile: every case, hundreds of kills, millions of fuzzer runs, soak (two hours)
@@ -83,11 +96,14 @@ build/sbom/%.json: FORCE
 lock: ## renew the lock files from requirements*.in (needs uv)
 	bash images/lock.sh
 
-environments: # two at a time, the longest first
+environments: .venvs/uv # two at a time, the longest first
 	@$(MAKE) --no-print-directory -j2 .venvs/torch .venvs/detector .venvs/analysis .venvs/dev .venvs/hostile .venvs/testing .venvs/kubernetes
 
-.venvs/%: FORCE
+.venvs/%: .venvs/uv FORCE
 	@$(PYTHON) images/environment.py $* $@
+
+.venvs/uv: FORCE # installs the others; where it cannot be had, pip does, in ten times the time
+	-@$(PYTHON) images/environment.py uv $@
 
 tools: ## an S3 server for the tests: versitygw where there is go, else moto's
 	@$(PYTHON) tests/tools.py

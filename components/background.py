@@ -22,14 +22,21 @@ PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0)
 
 
 def launch(
-    module: str, arguments: Sequence[str], environment: Mapping[str, str] | None = None
+    module: str,
+    arguments: Sequence[str],
+    environment: Mapping[str, str] | None = None,
+    *,
+    stdout: int = subprocess.PIPE,
+    keep: Sequence[int] = (),
 ) -> subprocess.Popen[bytes]:
-    """Starts ``python -m <module>`` with pipes to its stdin and from its stdout.
+    """Starts ``python -m <module>`` with a pipe to its stdin.
 
     Args:
         module: Of this project; found wherever the server runs.
         arguments: Of its command line.
         environment: On top of the server's own.
+        stdout: Where its own goes, as ``subprocess`` has it: a pipe if nothing is said.
+        keep: Open files of this process that it gets too, under the same numbers.
 
     Raises:
         OSError: No memory or no process left.
@@ -40,7 +47,8 @@ def launch(
         # -P: the folder that the server happens to stand in must not lend modules to the process.
         [sys.executable, "-P", "-m", module, *arguments],
         stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
+        stdout=stdout,
+        pass_fds=keep,
         env={**os.environ, **(environment or {}), "PYTHONPATH": os.pathsep.join(paths)},
         process_group=0,
     )

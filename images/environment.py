@@ -1,7 +1,8 @@
 """Makes the environment of an image from its lock file: ``python3.11 images/environment.py torch .venvs/torch``.
 
 The laptop's ``.venvs/`` come from here; the images' layers come through ``layer.py``, which works with the parts below,
-so both hold the same packages. Standard library only: it runs before anything is installed.
+so both hold the same packages. Standard library only: it runs before anything is installed. Where ``.venvs/uv`` is, uv
+installs (in a tenth of pip's time: one copy of a package serves all environments); pip where uv is not or cannot.
 
 ``TORCH_INDEX_URL`` may name an index with CPU builds of torch; they are other files than the locked ones, so torch and
 torchvision are then taken from there by version, and CUDA's packages are left out. All else is checked by hash.
@@ -16,15 +17,19 @@ import hashlib
 import os
 import platform
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
 import venv
+from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+UV = ROOT / ".venvs" / "uv" / "bin" / "uv"
 LOCKS = {
+    "uv": ROOT / "images" / "uv.txt",
     "dev": ROOT / "requirements-dev.txt",
     "testing": ROOT / "tests" / "requirements.txt",
     "kubernetes": ROOT / "tests" / "kubernetes" / "requirements.txt",
@@ -49,17 +54,27 @@ def main(name: str, target: Path) -> None:
         return
     started = time.monotonic()
     print(f"{target}: making it from {file.relative_to(ROOT)}", flush=True)
-    if name == "testing":  # a folder laid beside other environments, see tests/run.py
-        target.mkdir(parents=True, exist_ok=True)
-        python, where = Path(sys.executable), ["--target", str(target), "--upgrade"]
-    else:
-        venv.create(target, with_pip=True, clear=True)
-        python, where = target / "bin" / "python", []
-    install(python, text, index, where)
-    if name == "dev":  # the program `roadworthy`, over the source as it is edited
-        pip(python, "--no-deps", "--no-build-isolation", "--editable", str(ROOT))
+    try:
+        fill(name, target, text, index, uv if UV.is_file() and name != "uv" else pip)
+    except subprocess.CalledProcessError as error:
+        print(f"{target}: uv ended with {error.returncode}; pip makes it", flush=True)
+        fill(name, target, text, index, pip)
     stamp.write_text(wanted)
     print(f"{target}: ready after {time.monotonic() - started:.0f} s", flush=True)
+
+
+def fill(name: str, target: Path, lock: str, index: str, installer: Callable[..., None]) -> None:
+    """Makes ``target`` anew: an environment, or for ``testing`` a folder laid beside others (``tests/run.py``)."""
+    if name == "testing":
+        shutil.rmtree(target, ignore_errors=True)
+        target.mkdir(parents=True)
+        python, where = Path(sys.executable), ["--target", str(target)]
+    else:
+        venv.create(target, with_pip=installer is pip, clear=True)
+        python, where = target / "bin" / "python", []
+    install(python, lock, index, where, installer)
+    if name == "dev":  # the program `roadworthy`, over the source as it is edited
+        installer(python, "--no-deps", "--no-build-isolation", "--editable", str(ROOT))
 
 
 def lock_of(name: str) -> Path:
@@ -79,13 +94,13 @@ def locked(lock: Path, build: str) -> str:
     return re.sub(r"(?m)^mxnet==.*\n(?:    .*\n)*", lambda _: other.read_text(), text)
 
 
-def install(python: Path, lock: str, index: str, where: list[str]) -> None:
-    """Installs the packages of a lock file, checked by their hashes."""
+def install(python: Path, lock: str, index: str, where: list[str], installer: Callable[..., None]) -> None:
+    """Installs the packages of a lock file with ``pip`` or ``uv``, checked by their hashes."""
     packages = [entry for entry in re.split(r"\n(?=\S)", lock) if "==" in entry]
     versions = {package.split("==")[0]: package.split()[0] for package in packages}
     print(f"installing {len(packages)} packages", flush=True)
     if "torch" in versions and index:
-        pip(python, "--index-url", index, "--no-deps", *(versions[name] for name in TORCH))
+        installer(python, "--index-url", index, "--no-deps", *(versions[name] for name in TORCH))
         packages = [p for p in packages if not p.startswith((*(f"{t}==" for t in TORCH), *CUDA))]
     elif "torch" in versions and platform.machine() == "x86_64":
         print(
@@ -94,18 +109,43 @@ def install(python: Path, lock: str, index: str, where: list[str]) -> None:
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as part:
         part.write("\n".join(packages) + "\n")
         part.flush()
-        pip(python, "--require-hashes", "--no-deps", *where, "-r", part.name)
+        installer(python, "--require-hashes", "--no-deps", *where, "-r", part.name)
 
 
 def pip(python: Path, *arguments: str) -> None:
     """Runs pip's install; its exit status is ours when it fails."""
-    # Compiled here and now: in a container, or under PYTHONDONTWRITEBYTECODE, every start would pay for it again.
+    # Compiled here and now: in a container every start would pay for it again.
     options = ["--no-input", "--compile", "--disable-pip-version-check", "--root-user-action=ignore"]
     command = [str(python), "-m", "pip", "install", *options]
     quiet = [] if sys.stderr.isatty() else ["--quiet"]
     status = subprocess.run([*command, *quiet, *arguments], check=False).returncode
     if status:
         sys.exit(status)
+
+
+def uv(python: Path, *arguments: str) -> None:
+    """Runs uv's install, from the index and with the certificates that pip is told of.
+
+    Byte code is left to the first import, a third of what there is; where no start may keep it, all is compiled.
+
+    Raises:
+        subprocess.CalledProcessError: uv fails.
+    """
+    quiet = [] if sys.stderr.isatty() else ["--quiet"]
+    compiled = ["--compile-bytecode"] if sys.dont_write_bytecode else []
+    command = [str(UV), "pip", "install", "--python", str(python), *quiet, *compiled, *arguments]
+    told = {"UV_DEFAULT_INDEX": told_to_pip("index-url"), "SSL_CERT_FILE": told_to_pip("cert")}
+    # Beside the environments, whose files are links to what is there: no file lies on the disk twice.
+    ours = {"UV_CACHE_DIR": str(UV.parents[1] / "cache"), **{name: value for name, value in told.items() if value}}
+    subprocess.run(command, env={**ours, **os.environ}, check=True)
+
+
+def told_to_pip(option: str) -> str:
+    """Returns what pip's environment or configuration says of an option, empty for nothing."""
+    name = f"PIP_{option.upper().replace('-', '_')}"
+    command = [str(UV.with_name("python")), "-m", "pip", "config", "get", f"global.{option}"]
+    found = os.environ.get(name)
+    return found or subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
 
 
 if __name__ == "__main__":

@@ -42,7 +42,7 @@ def main(name: str, target: Path, prefixes: tuple[str, ...]) -> None:
         if not importlib.util.find_spec("pip"):  # Debian's own Python brings it only for new environments
             venv.create(folder, with_pip=True)
         python = Path(folder, "bin", "python")
-        environment.install(python if python.exists() else Path(sys.executable), wanted, index, [])
+        environment.install(python if python.exists() else Path(sys.executable), wanted, index, [], environment.pip)
 
 
 def variant(asked: Mapping[str, str]) -> tuple[str, str]:

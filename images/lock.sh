@@ -8,6 +8,6 @@ lock() { # folder or file stem
   uv pip compile --quiet --python-version 3.11 --universal --generate-hashes \
     --no-annotate --no-header --no-emit-index-url --no-emit-find-links "${overrides[@]}" "$1.in" -o "$1.txt"
 }
-for stem in requirements-dev tests/requirements tests/moto/requirements tests/kubernetes/requirements tests/hostile/requirements images/*/requirements.in tests/bench/requirements-*.in; do
+for stem in requirements-dev images/uv.in tests/requirements tests/moto/requirements tests/kubernetes/requirements tests/hostile/requirements images/*/requirements.in tests/bench/requirements-*.in; do
   lock "${stem%.in}"
 done

@@ -1,71 +1,60 @@
-"""The writer process as the server sees it: a pipe that takes what fits, its reports, and its life.
+"""The writer process as the server sees it: what it is told, what it has done, and its life.
 
-Nothing here waits: the pipe is written and the reports are read without blocking, and a process that died is started
-again after a pause that doubles each time, up to a minute.
+Nothing here waits: it is told of frames through a pipe that is written without blocking, what it has done stands in the
+ring's ledger, and a process that died is started again after a pause that doubles each time, up to a minute.
 """
 
 from __future__ import annotations
 
-import fcntl
 import os
-import select
 import subprocess
 import time
 from collections import deque
 from contextlib import suppress
-
-import orjson
+from itertools import islice
 
 from components.background import PAUSES, launch
+from components.capture.ring import TOLD, Ledger, Ring, Run
 
-_PIPE = 1 << 20  # bytes; what an unprivileged process may have (fs.pipe-max-size)
+_AT_ONCE = 4096 // TOLD.size  # a pipe takes that many bytes whole or not at all (PIPE_BUF)
 _STEADY = 60.0  # seconds a process must live for the pauses to begin anew
-_COUNTS = ("written", "dropped", "bytes", "files", "errors", "unstripped")
 # glibc's allocator keeps what the process frees: otherwise each turn maps the same megabyte anew, page by page.
 _MALLOC = {"MALLOC_TRIM_THRESHOLD_": str(64 << 20), "MALLOC_MMAP_THRESHOLD_": str(64 << 20)}
-_BUFFERS = 1024  # that one writev takes (IOV_MAX)
-
-Buffer = bytes | memoryview
 
 
 class Child:
     """One writer process after the other.
 
     Args:
-        arguments: Of ``components.capture.process``.
+        arguments: Of ``components.capture.process``, but for the ring's and the server's.
+        ring: Where the frames lie.
 
     Attributes:
-        lost: Records that were sent to a process that died before it had written them.
-        spool: Bytes in the spool, when last heard of.
+        lost: Records that died with a process.
         restarts: How often a process was started after the first.
     """
 
-    def __init__(self, arguments: list[str]) -> None:
-        self._arguments = arguments
+    def __init__(self, arguments: list[str], ring: Ring) -> None:
+        ours = ("--ring", str(ring.descriptor), "--ring-bytes", str(ring.size), "--parent", str(os.getpid()))
+        self._arguments = [*arguments, *ours]
+        self._ring = ring
         self._process: subprocess.Popen[bytes] | None = None
-        self._rest: deque[Buffer] = deque()
-        self._heard = b""
-        self._sent = 0
-        self._before = dict.fromkeys(_COUNTS, 0)
-        self._latest = dict.fromkeys(_COUNTS, 0)
+        self._untold: deque[Run] = deque()
+        self._before = Ledger()
+        self._released = self._taken = 0
         self._attempts = 0
         self._started = self._again = 0.0
-        self.lost = self.spool = self.restarts = 0
-        self._pipe = self._reports = -1
+        self.lost = self.restarts = 0
 
-    def counts(self) -> dict[str, int]:
-        """Returns what all processes reported together: written, dropped, bytes, files, errors, unstripped."""
-        return {name: self._before[name] + self._latest[name] for name in _COUNTS}
+    def counts(self) -> Ledger:
+        """Returns what all processes have done together; the spool's bytes are those of now."""
+        now = self._ring.ledger()
+        return Ledger(*map(sum, zip(self._before, now, strict=True)))._replace(spool=now.spool)
 
     @property
     def running(self) -> bool:
-        """Whether there is a process to send to."""
+        """Whether there is a process to tell."""
         return self._process is not None
-
-    @property
-    def idle(self) -> bool:
-        """Whether everything that was sent has gone into the pipe."""
-        return not self._rest
 
     def start(self) -> None:
         """Starts a process, unless the pause after the last one's death is not over."""
@@ -75,109 +64,84 @@ class Child:
         self._again = time.monotonic() + PAUSES[min(self._attempts, len(PAUSES) - 1)]
         self._attempts += 1
         self._started = time.monotonic()
-        arguments = [*self._arguments, "--parent", str(os.getpid())]
         with suppress(OSError):  # no memory, no process left: tried again after the pause
-            self._process = launch("components.capture.process", arguments, _MALLOC)
-            self._prepare_pipes(self._process)
+            self._process = launch(
+                "components.capture.process",
+                self._arguments,
+                _MALLOC,
+                stdout=subprocess.DEVNULL,
+                keep=[self._ring.descriptor],
+            )
+            os.set_blocking(self._pipe(), False)
+            self._untold = deque(self._ring.runs)
 
-    def _prepare_pipes(self, process: subprocess.Popen[bytes]) -> None:
-        if process.stdin is None or process.stdout is None:
-            raise ValueError("expected pipes to the writer process, found none")
-        self._pipe, self._reports = process.stdin.fileno(), process.stdout.fileno()
-        os.set_blocking(self._pipe, False)
-        os.set_blocking(self._reports, False)
-        with suppress(OSError):  # over the user's share of pipe memory: the usual 64 KiB do as well
-            fcntl.fcntl(self._pipe, fcntl.F_SETPIPE_SZ, _PIPE)
+    def _pipe(self) -> int:
+        if self._process is None or self._process.stdin is None:
+            raise ValueError("expected a pipe to the writer process, found none")
+        return self._process.stdin.fileno()
 
-    def send(self, buffers: list[Buffer], records: int) -> None:
-        """Takes the frames of some records; what does not fit into the pipe waits for ``push``."""
-        self._rest.extend(buffers)
-        self._sent += records
+    def tell(self, run: Run) -> None:
+        """Tells the process of a run, as soon as the pipe takes it."""
+        if self.running:
+            self._untold.append(run)
+            self.push()
 
-    def push(self) -> bool:
-        """Writes what waits; returns False if the pipe is full or the process is gone."""
-        while self._rest:
-            buffers = [self._rest.popleft() for _ in range(min(len(self._rest), _BUFFERS))]
+    def push(self) -> None:
+        """Tells what could not be told before."""
+        while self.running and self._untold:
+            some = list(islice(self._untold, _AT_ONCE))
             try:
-                taken = os.writev(self._pipe, buffers)
+                os.write(self._pipe(), b"".join(TOLD.pack(run.start, run.size) for run in some))
             except (BlockingIOError, BrokenPipeError):
-                taken = 0
-            for at, buffer in enumerate(buffers):
-                if taken < len(buffer):
-                    self._rest.extendleft(reversed([memoryview(buffer)[taken:], *buffers[at + 1 :]]))
-                    return False
-                taken -= len(buffer)
-        return True
+                return
+            for _ in some:
+                self._untold.popleft()
 
-    def wait_for_room(self, seconds: float) -> None:
-        """Returns when the pipe takes more, or after that time."""
-        if not self.running:
-            time.sleep(seconds)
-            return
-        poll = select.poll()  # select itself ends at descriptor 1024, of which a busy server has more
-        poll.register(self._pipe, select.POLLOUT)
-        if any(event & select.POLLERR for _, event in poll.poll(seconds * 1000)):
-            time.sleep(0.01)  # the process is dying: let it
-
-    def listen(self) -> None:
-        """Reads the reports that have come in."""
-        if not self.running:
-            return
-        with suppress(BlockingIOError):
-            while chunk := os.read(self._reports, 1 << 16):
-                *lines, self._heard = (self._heard + chunk).split(b"\n")
-                if lines:
-                    latest = orjson.loads(lines[-1])  # they are sums: the last one says all
-                    self.spool = latest["spool"]
-                    self._latest = {name: latest[name] for name in _COUNTS}
+    def release(self) -> None:
+        """Makes room in the ring of what the process has taken out of it."""
+        taken = self._ring.taken()
+        if taken > self._taken:
+            self._released += self._ring.release(taken - self._taken)
+            self._taken = taken
 
     def mourn(self) -> None:
-        """Does the accounts of a process that died: the pipe's content is lost, what waited for it goes to the next."""
+        """Does the accounts of a process that died: what it took and did not write is lost, the next gets the rest."""
         if self._process is not None and self._process.poll() is not None:
             self._bury(self._process)
 
     def _bury(self, process: subprocess.Popen[bytes]) -> None:
-        self.listen()
-        self._close_pipes(process)
+        self.release()
+        now = self._ring.ledger()
+        self.lost += self._released - now.written - now.dropped
+        self._before = self.counts()
+        self._ring.begin()
+        self._released = self._taken = 0
+        self._untold.clear()
         self._process = None
-        waiting = self._whole_frames()
-        self.lost += self._sent - waiting - self._latest["written"] - self._latest["dropped"]
-        self._before, self._latest = self.counts(), dict.fromkeys(_COUNTS, 0)
-        self._heard, self._sent = b"", waiting
+        if process.stdin is not None:
+            with suppress(BrokenPipeError):
+                process.stdin.close()
         if time.monotonic() - self._started > _STEADY:
             self._attempts = 1
-
-    def _whole_frames(self) -> int:
-        """Removes the rest of a frame of which the pipe has taken a part; returns how many frames wait."""
-        cut = bool(self._rest) and isinstance(self._rest[0], memoryview)
-        while cut or len(self._rest) % 3:  # a frame is three buffers
-            self._rest.popleft()
-            cut = False
-        return len(self._rest) // 3
 
     def stop(self, seconds: float) -> None:
         """Ends the pipe and waits that long for the process to finish; then kills it, its spool holds what is left."""
         if self._process is not None:
             self._end(self._process, seconds)
             self._bury(self._process)
-        self.lost += self._sent
-        self._sent = 0
-        self._rest.clear()
+        self.lost += self._ring.release(len(self._ring.runs))
+        self._ring.close()
 
     def _end(self, process: subprocess.Popen[bytes], seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        while self._untold and process.poll() is None and time.monotonic() < deadline:
+            self.push()
+            time.sleep(0.02)
         if process.stdin is not None:
             with suppress(BrokenPipeError):
                 process.stdin.close()
-        deadline = time.monotonic() + seconds
         while process.poll() is None and time.monotonic() < deadline:
-            self.listen()
             time.sleep(0.02)
         process.kill()
         with suppress(subprocess.TimeoutExpired):  # it hangs in the kernel: it dies when that lets it go
             process.wait(1.0)
-
-    def _close_pipes(self, process: subprocess.Popen[bytes]) -> None:
-        for pipe in (process.stdin, process.stdout):
-            if pipe is not None:
-                with suppress(BrokenPipeError):
-                    pipe.close()

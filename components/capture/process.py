@@ -1,53 +1,36 @@
-"""The writer process: frames in at stdin, counts out at stdout, records into the spool and on to their place.
+"""The writer process: frames in from the ring, what it has done into the ledger, records into the spool and on.
 
 It is a process, not a thread, because encoding would compete with the server for its interpreter. It is nice, and also
 offers the processor to others after each record: a process that is merely nice keeps a server that wakes up waiting for
 the rest of its slice, some milliseconds.
 
-It ends when the pipe does: a server that was killed leaves its last frames in the pipe, and they are still written.
+It ends when the pipe does: a server that was killed leaves its last frames in the ring, and they are still written.
 Ctrl-C and SIGTERM are the server's to act on.
 """
 
 from __future__ import annotations
 
 import argparse
-import fcntl
 import os
 import select
 import sys
-import termios
 import time
 from collections.abc import Iterable
-from contextlib import suppress
 from pathlib import Path
 from queue import SimpleQueue
-from typing import NamedTuple
-
-import orjson
 
 from components.background import step_back
 from components.capture import frames, privacy, record
 from components.capture.delivery import Delivery
+from components.capture.ring import TOLD, Ledger, Outlet
 from components.capture.spool import Rotation, Spool, folder_of
 from components.errors import RecordError, RoadworthyError
 
-_PIPE = 1 << 20
-_READ = 1 << 17  # bytes at a time: what is made of them stays in the caches, and in memory that need not be mapped anew
-_TURN = 0.06  # seconds between looks into a pipe that holds ``_PIPE`` bytes; after less than half of it was found
+_AT_ONCE = 16 * TOLD.size  # bytes read of the pipe: runs of 64 KiB, so that what is due is looked after in between
+_TURN = 0.06  # seconds between looks for more, where the ring has room for a second of them
+_ROOMY = 1 << 20  # bytes
 _SHARE = 0.2  # of the processor that others keep busy
 _LINGER = 120.0  # seconds a place may take for the last files; what is left then waits in the spool
-
-
-class Report(NamedTuple):
-    """What the process tells the server: counts since it started, and the bytes in the spool."""
-
-    written: int = 0
-    dropped: int = 0
-    bytes: int = 0
-    files: int = 0
-    errors: int = 0
-    unstripped: int = 0
-    spool: int = 0
 
 
 class Writer:
@@ -66,10 +49,9 @@ class Writer:
         finished: SimpleQueue[Path | None] = SimpleQueue()
         self._spool = Spool(root, args.endpoint, args.variant, rotation, args.spool_bytes, finished.put)
         self._delivery = Delivery(self._spool, args.place, finished)
-        self._received, self._unstripped, self._told = 0, 0, b""
+        self._ring = Outlet(args.ring, args.ring_bytes)
+        self._received, self._unstripped = 0, 0
         self._keep_until = 0.0
-        self._buffer = bytearray()
-        self._room = fcntl.fcntl(0, fcntl.F_GETPIPE_SZ)
 
     def run(self) -> None:
         """Reads until the server is gone, then finishes what there is."""
@@ -89,29 +71,19 @@ class Writer:
         """Waits for frames at most until the next thing is due; returns False at the end of the pipe."""
         ready, _, _ = select.select([0], [], [], min(self._spool.due(), self._args.flush_seconds))
         if ready:
-            waiting = _waiting()
-            if not self._emptied():
+            told = os.read(0, _AT_ONCE)
+            if not told:
                 return False
-            if waiting < self._room / 2:
+            for start, size in TOLD.iter_unpack(told):
+                self._spool.write(self._encoded(frames.unpack(self._ring.take(start, size), self._model)))
+                self._tell()
+            if len(told) < _AT_ONCE:
                 # Not at once again: a turn costs wake-ups and cold caches, the server's among them.
-                time.sleep(_TURN * min(1.0, self._room / _PIPE))
+                time.sleep(_TURN * min(1.0, self._ring.size / _ROOMY))
         if self._spool.due() == 0:
             self._spool.finish()
         # A process that the server forked may hold the other end open after the server's death.
         return bool(ready) or os.getppid() == self._args.parent
-
-    def _emptied(self) -> bool:
-        """Writes what the pipe holds; returns False at its end."""
-        for _ in range(_PIPE // _READ):
-            try:
-                chunk = os.read(0, _READ)
-            except BlockingIOError:
-                break
-            if not chunk:
-                return False
-            self._buffer += chunk
-            self._spool.write(self._encoded(frames.unpack(self._buffer, self._model)))
-        return True
 
     def _encoded(self, exchanges: Iterable[record.Exchange]) -> list[tuple[float, bytes]]:
         lines = []
@@ -147,27 +119,18 @@ class Writer:
 
     def _tell(self) -> None:
         spool, delivery = self._spool, self._delivery
-        report = Report(
-            written=spool.written,
-            dropped=self._received - spool.written,
-            bytes=spool.bytes,
-            files=delivery.files,
-            errors=delivery.errors + spool.errors,
-            unstripped=self._unstripped,
-            spool=spool.used,
+        self._ring.tell(
+            Ledger(
+                taken=self._ring.taken,
+                written=spool.written,
+                dropped=self._received - spool.written,
+                bytes=spool.bytes,
+                files=delivery.files,
+                errors=delivery.errors + spool.errors,
+                unstripped=self._unstripped,
+                spool=spool.used,
+            )
         )
-        line = orjson.dumps(report._asdict(), option=orjson.OPT_APPEND_NEWLINE)
-        if line != self._told:
-            with suppress(BlockingIOError, BrokenPipeError):  # nobody listens: counts are no reason to wait
-                os.write(1, line)
-                self._told = line
-
-
-def _waiting() -> int:
-    """Returns the bytes in the pipe."""
-    size = bytearray(4)
-    fcntl.ioctl(0, termios.FIONREAD, size)
-    return int.from_bytes(size, sys.byteorder)
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -177,7 +140,7 @@ def arguments() -> argparse.ArgumentParser:
         parser.add_argument(f"--{name}", required=True)
     for name in ("flush-seconds", "rotate-seconds"):
         parser.add_argument(f"--{name}", type=float, required=True)
-    for name in ("rotate-bytes", "spool-bytes", "parent"):
+    for name in ("rotate-bytes", "spool-bytes", "ring", "ring-bytes", "parent"):
         parser.add_argument(f"--{name}", type=int, required=True)
     parser.add_argument("--spool", type=Path)
     parser.add_argument("--model")
@@ -190,8 +153,6 @@ def arguments() -> argparse.ArgumentParser:
 def main() -> int:
     """Runs the process; returns its exit status."""
     step_back(10)
-    os.set_blocking(0, False)
-    os.set_blocking(1, False)
     try:
         Writer(arguments().parse_args()).run()
     except (RoadworthyError, OSError) as error:

@@ -1,8 +1,8 @@
 """What the model server hands its exchanges to.
 
 ``CaptureWriter.offer`` is called on the server's event loop for every answer. It puts the exchange into a queue and,
-once some 64 KiB have come together, writes them into the pipe to the writer process without blocking; a thread that
-wakes four times a flush interval does the rest: what the last offers left, full pipes, reports, restarts.
+once some 64 KiB have come together, copies them into the memory that it shares with the writer process (``ring``); a
+thread that wakes four times a flush interval does the rest: what the last offers left, and the process's restarts.
 """
 
 from __future__ import annotations
@@ -12,17 +12,26 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from components.capture import record
-from components.capture.child import Buffer, Child
+from components.capture.child import Child
 from components.capture.frames import pack
 from components.capture.record import Exchange, sampled
+from components.capture.ring import Ring
 from components.errors import InputError
 from components.storage import place as to_place
 
 _BATCH_BYTES = 64 * 1024
-_BATCH_RECORDS = 256
 _OVERHEAD = 512  # bytes an exchange counts on top of its bodies: texts, objects
+_SLACK = 1024 * 1024  # bytes the ring has on top of the limit: texts may be longer than that
+
+
+class _Batch(NamedTuple):
+    """Exchanges on their way into the ring, and the bytes that they count."""
+
+    exchanges: list[Exchange]
+    size: int
 
 
 class CaptureWriter:
@@ -39,7 +48,7 @@ class CaptureWriter:
         flush_seconds: What is older has been written to the spool, unless the writer process lags.
         rotate_seconds: The age at which a file is finished and moved to the place.
         rotate_bytes: The size at which it is.
-        queue_bytes: The most that waits in this process; what comes on top is dropped.
+        queue_bytes: The most that waits for the writer process; what comes on top is dropped.
         spool: A folder on a disk of this machine; None for one in the folder for temporary files. Writers may share it.
         spool_bytes: The most that waits there while the place is slow; what comes on top is dropped.
         model: Digest of the package that answers, for each record; None where nobody knows it.
@@ -77,13 +86,15 @@ class CaptureWriter:
         self._percentage = sampling_percentage
         self._input, self._output = "Input" in capture_options, "Output" in capture_options
         self._limit = queue_bytes
-        self._queue: deque[Exchange] = deque()
+        self._open: list[Exchange] = []
+        self._batches: deque[_Batch] = deque()
+        self._open_bytes = self._pending = 0
+        self._room = queue_bytes
         self._captured = self._refused = 0
-        self._offered = self._taken = 0  # bytes, both only ever grow
-        self._stalled = False
         self._closed = threading.Event()
         self._counting, self._pumping = threading.Lock(), threading.Lock()
         self._tick = min(flush_seconds, 4.0) / 4
+        self._ring = Ring(queue_bytes + _SLACK)
         self._child = Child(
             [
                 *("--place", to_place(place).uri),
@@ -98,7 +109,8 @@ class CaptureWriter:
                 *(("--keep-metadata",) if keep_metadata else ()),
                 *(f"--csv-type={one.lower()}" for one in csv_content_types),
                 *(f"--json-type={one.lower()}" for one in json_content_types),
-            ]
+            ],
+            self._ring,
         )
         self._child.start()
         self._thread = threading.Thread(target=self._attend, name="capture", daemon=True)
@@ -116,15 +128,20 @@ class CaptureWriter:
             size += len(exchange.request)
         if self._output and exchange.response is not None:
             size += len(exchange.response)
+        if size > self._room:
+            self._pump()  # the process may have made room since
         with self._counting:
-            if self._offered - self._taken + size > self._limit or self._closed.is_set():
+            if size > self._room:
                 self._refused += 1
                 return False
-            self._offered += size
+            self._room -= size
             self._captured += 1
-            self._queue.append(exchange)
-        if self._offered - self._taken >= _BATCH_BYTES and not self._stalled:
-            self._pump()
+            self._open.append(exchange)
+            self._open_bytes += size
+            if self._open_bytes < _BATCH_BYTES:
+                return True
+            self._seal()
+        self._pump()
         return True
 
     def statistics(self) -> dict[str, int]:
@@ -138,19 +155,19 @@ class CaptureWriter:
         ``spool_bytes``: what waits in this process and on its disk.
         """
         with self._pumping:
-            self._child.listen()
+            self._child.release()
             counts = self._child.counts()
         return {
             "captured_total": self._captured,
-            "dropped_total": self._refused + self._child.lost + counts["dropped"],
-            "written_total": counts["written"],
-            "bytes_total": counts["bytes"],
-            "files_total": counts["files"],
-            "errors_total": counts["errors"],
-            "unstripped_total": counts["unstripped"],
+            "dropped_total": self._refused + self._child.lost + counts.dropped,
+            "written_total": counts.written,
+            "bytes_total": counts.bytes,
+            "files_total": counts.files,
+            "errors_total": counts.errors,
+            "unstripped_total": counts.unstripped,
             "restarts_total": self._child.restarts,
-            "queue_bytes": self._offered - self._taken,
-            "spool_bytes": self._child.spool,
+            "queue_bytes": self._pending + self._open_bytes + self._ring.used,
+            "spool_bytes": counts.spool,
         }
 
     def close(self, timeout: float = 5.0) -> None:
@@ -162,60 +179,64 @@ class CaptureWriter:
             return
         with self._counting:
             self._closed.set()
+            self._room = -1
         deadline = time.monotonic() + timeout
         self._thread.join(timeout)
         with self._pumping:
-            while not self._drained() and self._child.running and time.monotonic() < deadline:
-                self._child.wait_for_room(0.05)
+            while not self._sent(all_of_it=True) and self._child.running and time.monotonic() < deadline:
+                time.sleep(0.02)
                 self._child.mourn()
             self._child.stop(max(0.0, deadline - time.monotonic()))
-            with self._counting:
-                self._refused += len(self._queue)
-                self._queue.clear()
-                self._taken = self._offered
+            self._refused += sum(len(batch.exchanges) for batch in self._batches)
+            self._batches.clear()
+            self._pending = 0
 
     def _pump(self) -> None:
-        """Sends one batch if nobody else is sending and the pipe takes it."""
+        """Sends what is in the queue, unless somebody else is sending."""
         if not self._pumping.acquire(blocking=False):
             return
         try:
-            self._stalled = not self._send_batch()
+            self._sent()
         finally:
             self._pumping.release()
 
-    def _drained(self) -> bool:
-        """Sends until the queue is empty or the pipe is full; returns whether it is empty."""
-        while self._child.running and self._send_batch():
-            if not self._queue:
-                return True
-        return False
+    def _seal(self) -> None:
+        """Makes a batch of what came last; ``_counting`` is held."""
+        self._batches.append(_Batch(self._open, self._open_bytes))
+        self._pending += self._open_bytes
+        self._open, self._open_bytes = [], 0
 
-    def _send_batch(self) -> bool:
-        """Sends a batch of the queue, or what the last one left; returns False if the pipe is full."""
-        if not self._child.running:
-            return False
-        if self._child.idle:
-            buffers: list[Buffer] = []
-            size = records = 0
-            while self._queue and size < _BATCH_BYTES and records < _BATCH_RECORDS:
-                exchange = self._queue.popleft()
-                request = exchange.request if self._input else None
-                response = exchange.response if self._output else None
-                buffers += pack(exchange, request, response)
-                size += _OVERHEAD + len(request or b"") + len(response or b"")
-                records += 1
-            self._child.send(buffers, records)
-            self._taken += size
-        return self._child.push()
+    def _sent(self, all_of_it: bool = False) -> bool:
+        """Moves batches into the ring, the last one too if asked; returns False if there is no room for some.
+
+        ``_pumping`` is held.
+        """
+        self._child.release()
+        if all_of_it:
+            with self._counting:
+                if self._open:
+                    self._seal()
+        moved = 0
+        while self._batches:
+            batch = self._batches[0]
+            pieces = pack(batch.exchanges, requests=self._input, responses=self._output)
+            run = self._ring.put(pieces, len(batch.exchanges))
+            if run is None:
+                break
+            self._batches.popleft()
+            moved += batch.size
+            self._child.tell(run)
+        with self._counting:
+            self._pending -= moved
+            if not self._closed.is_set():
+                self._room = self._limit - self._pending - self._open_bytes - self._ring.used
+        return not self._batches
 
     def _attend(self) -> None:
-        while not self._closed.is_set():
+        while not self._closed.wait(self._tick):
             with self._pumping:
-                self._child.listen()
                 self._child.mourn()
                 self._child.start()
-                self._stalled = not self._drained()
-            if self._stalled:
-                self._child.wait_for_room(self._tick)
-            else:
-                self._closed.wait(self._tick)
+                self._child.push()
+                self._sent(all_of_it=True)
+                self._ring.shrink()

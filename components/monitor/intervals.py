@@ -77,13 +77,11 @@ def association(chi_squared: float, freedom: int, records: int, confidence: floa
 
 def noncentrality(value: float, freedom: int, below: float) -> float:
     """Returns the noncentrality at which chi-squared lies below ``value`` with the given probability; at least 0."""
-    from scipy.optimize import brentq
-    from scipy.stats import ncx2
+    from scipy.special import chndtr, chndtrinc  # scipy.stats has the same, and takes a second to import
 
     if value > 1e6:  # by then it is normal: mean f + λ, variance 2 (f + 2 λ)
         z = quantile(below)
         return max(0.0, (math.sqrt(max(0.0, value - freedom / 2 + z * z)) - z) ** 2 - freedom / 2)
-    if ncx2.cdf(value, freedom, 1e-12) <= below:
+    if chndtr(value, freedom, 0.0) <= below:
         return 0.0
-    top = value + 10 * math.sqrt(2 * freedom + 4 * value) + 50.0
-    return float(brentq(lambda x: ncx2.cdf(value, freedom, x) - below, 1e-12, top, xtol=1e-6))
+    return float(chndtrinc(value, freedom, below))

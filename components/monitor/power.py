@@ -23,14 +23,14 @@ def of_share(found: Finding, settings: Settings, least: bool) -> dict[str, Any]:
     smallest = None
     n = found.sample_size
     if n >= settings.minimum_records:
-        from scipy.stats import beta
+        from scipy.special import betaincinv
 
         if least:  # found is k < threshold n; ask for P(X <= k) >= power
             k = math.ceil(found.threshold * n) - 1
-            smallest = float(beta.ppf(1 - settings.power, k + 1, n - k)) if k >= 0 else None
+            smallest = float(betaincinv(k + 1, n - k, 1 - settings.power)) if k >= 0 else None
         else:
             k = math.floor(found.threshold * n) + 1
-            smallest = float(beta.ppf(settings.power, k, n - k + 1)) if k <= n else None
+            smallest = float(betaincinv(k, n - k + 1, settings.power)) if k <= n else None
     measure = "share, at most" if least else "share, at least"
     return {"rule": found.rule, "measure": measure, "smallest": smallest, "power": settings.power, "sample_size": n}
 
@@ -60,8 +60,8 @@ def _smallest(one: Comparison, level: float, power: float) -> float:
 
 
 def _association(one: Comparison, level: float, power: float) -> float:
-    from scipy.stats import chi2
+    from scipy.special import chdtri
 
     freedom, records = max(1, one.classes - 1), one.n + one.m
-    critical = max(float(chi2.isf(level, freedom)), freedom + records * one.threshold**2)
+    critical = max(float(chdtri(freedom, level)), freedom + records * one.threshold**2)
     return math.sqrt(noncentrality(critical, freedom, 1 - power) / records)

@@ -111,9 +111,10 @@ def test_a_store_that_refuses_every_connection_costs_no_answer(tmp_path: Path) -
 
 
 def test_a_full_disk_costs_records_and_no_answer_and_leaves_no_half_line(tmp_path: Path) -> None:
-    """The kernel refuses every byte beyond a size, as a full disk does; the limit holds for the writer too."""
-    limits = {resource.RLIMIT_FSIZE: 20_000}
-    with serving(tmp_path, *capturing(tmp_path), limits=limits) as server:
+    """The kernel refuses the writer every byte beyond a size, as a full disk does."""
+    with serving(tmp_path, *capturing(tmp_path)) as server:
+        until(lambda: process_of(server.process.pid), 20)
+        resource.prlimit(process_of(server.process.pid), resource.RLIMIT_FSIZE, (20_000, 20_000))
         asked(server, 400)
         until(lambda: server.count("capture_dropped_total") > 0, 30)
         assert server.count("captured_total") == 400

@@ -16,7 +16,12 @@ from components import errors
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = sorted([*ROOT.glob("components/**/*.py"), *ROOT.glob("pipelines/**/*.py")])
 LOCKS = sorted(
-    [*ROOT.glob("*.txt"), *ROOT.glob("images/*/requirements*.txt"), *ROOT.glob("tests/**/requirements*.txt")]
+    [
+        *ROOT.glob("*.txt"),
+        *ROOT.glob("images/*/requirements*.txt"),
+        ROOT / "images" / "uv.txt",
+        *ROOT.glob("tests/**/requirements*.txt"),
+    ]
 )
 
 # From the ground up; a room may import its own floor only within its own folder.
