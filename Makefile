@@ -2,8 +2,9 @@
 SHELL := /bin/bash
 PYTHON ?= python3.11
 DEV := .venvs/dev/bin/python
-# Two of a suite's files at a time; numeric libraries that each take all cores would only stand in each other's way.
-WORKERS ?= 2
+# Files of a suite at a time: three keep two cores busy, for tests wait a quarter of their time. Numeric libraries that
+# each take all cores would only stand in each other's way.
+WORKERS ?= 3
 SUITES = test-dev test-kubernetes test-analysis test-torch test-hostile test-kills test-detector test-clarify
 $(SUITES): export OMP_NUM_THREADS = 1
 # Byte code is kept whatever the shell says, or each of a thousand starts would compile again what it imports.
