@@ -27,8 +27,7 @@ from components.capture.spool import Rotation, Spool, folder_of
 from components.errors import RecordError, RoadworthyError
 
 _AT_ONCE = 16 * TOLD.size  # bytes read of the pipe: runs of 64 KiB, so that what is due is looked after in between
-_TURN = 0.06  # seconds between looks for more, where the ring has room for a second of them
-_ROOMY = 1 << 20  # bytes
+_TURN = 0.06  # seconds between looks for more
 _SHARE = 0.2  # of the processor that others keep busy
 _LINGER = 120.0  # seconds a place may take for the last files; what is left then waits in the spool
 
@@ -79,7 +78,7 @@ class Writer:
                 self._tell()
             if len(told) < _AT_ONCE:
                 # Not at once again: a turn costs wake-ups and cold caches, the server's among them.
-                time.sleep(_TURN * min(1.0, self._ring.size / _ROOMY))
+                time.sleep(_TURN)
         if self._spool.due() == 0:
             self._spool.finish()
         # A process that the server forked may hold the other end open after the server's death.

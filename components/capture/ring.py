@@ -169,7 +169,6 @@ class Outlet:
     """
 
     def __init__(self, descriptor: int, size: int) -> None:
-        self.size = size
         self.taken = 0
         self._memory = mmap.mmap(descriptor, _PAGE + size)
 

@@ -88,7 +88,7 @@ class CaptureWriter:
         self._limit = queue_bytes
         self._open: list[Exchange] = []
         self._batches: deque[_Batch] = deque()
-        self._open_bytes = self._pending = 0
+        self._open_bytes = 0
         self._room = queue_bytes
         self._captured = self._refused = 0
         self._closed = threading.Event()
@@ -154,9 +154,9 @@ class CaptureWriter:
         not walk, so that it is as it came. ``restarts_total``: of the writer process. ``queue_bytes`` and
         ``spool_bytes``: what waits in this process and on its disk.
         """
-        with self._pumping:
+        with self._pumping, self._counting:
             self._child.release()
-            counts = self._child.counts()
+            counts, waiting = self._child.counts(), self._waiting()
         return {
             "captured_total": self._captured,
             "dropped_total": self._refused + self._child.lost + counts.dropped,
@@ -166,7 +166,7 @@ class CaptureWriter:
             "errors_total": counts.errors,
             "unstripped_total": counts.unstripped,
             "restarts_total": self._child.restarts,
-            "queue_bytes": self._pending + self._open_bytes + self._ring.used,
+            "queue_bytes": waiting,
             "spool_bytes": counts.spool,
         }
 
@@ -189,7 +189,6 @@ class CaptureWriter:
             self._child.stop(max(0.0, deadline - time.monotonic()))
             self._refused += sum(len(batch.exchanges) for batch in self._batches)
             self._batches.clear()
-            self._pending = 0
 
     def _pump(self) -> None:
         """Sends what is in the queue, unless somebody else is sending."""
@@ -203,7 +202,6 @@ class CaptureWriter:
     def _seal(self) -> None:
         """Makes a batch of what came last; ``_counting`` is held."""
         self._batches.append(_Batch(self._open, self._open_bytes))
-        self._pending += self._open_bytes
         self._open, self._open_bytes = [], 0
 
     def _sent(self, all_of_it: bool = False) -> bool:
@@ -216,7 +214,6 @@ class CaptureWriter:
             with self._counting:
                 if self._open:
                     self._seal()
-        moved = 0
         while self._batches:
             batch = self._batches[0]
             pieces = pack(batch.exchanges, requests=self._input, responses=self._output)
@@ -224,13 +221,14 @@ class CaptureWriter:
             if run is None:
                 break
             self._batches.popleft()
-            moved += batch.size
             self._child.tell(run)
         with self._counting:
-            self._pending -= moved
             if not self._closed.is_set():
-                self._room = self._limit - self._pending - self._open_bytes - self._ring.used
+                self._room = self._limit - self._waiting()
         return not self._batches
+
+    def _waiting(self) -> int:
+        return self._open_bytes + sum(batch.size for batch in self._batches) + self._ring.used
 
     def _attend(self) -> None:
         while not self._closed.wait(self._tick):
