@@ -17,7 +17,7 @@ from components.capture.record import Exchange
 
 # Little-endian: the time in seconds, the bytes of texts, request and response; -1 stands for a body that is None.
 _HEADER = struct.Struct("<dIqq")
-_header = _HEADER.pack
+_header, _numbers = _HEADER.pack, _HEADER.unpack_from
 
 
 def pack(exchanges: Iterable[Exchange], *, requests: bool = True, responses: bool = True) -> list[bytes]:
@@ -58,7 +58,7 @@ def unpack(data: bytes, model: str | None = None) -> Iterator[Exchange]:
     """
     start = 0
     while start < len(data):
-        seconds, n_texts, n_request, n_response = _HEADER.unpack_from(data, start)
+        seconds, n_texts, n_request, n_response = _numbers(data, start)
         texts = start + _HEADER.size
         request = texts + n_texts
         response = request + max(n_request, 0)

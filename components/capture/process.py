@@ -1,8 +1,8 @@
 """The writer process: frames in from the ring, what it has done into the ledger, records into the spool and on.
 
 It is a process, not a thread, because encoding would compete with the server for its interpreter. It is nice, and also
-offers the processor to others after each record: a process that is merely nice keeps a server that wakes up waiting for
-the rest of its slice, some milliseconds.
+offers the processor to others after every few records: a process that is merely nice keeps a server that wakes up
+waiting for the rest of its slice, some milliseconds.
 
 It ends when the pipe does: a server that was killed leaves its last frames in the ring, and they are still written.
 Ctrl-C and SIGTERM are the server's to act on.
@@ -26,9 +26,10 @@ from components.capture.ring import TOLD, Ledger, Outlet
 from components.capture.spool import Rotation, Spool, folder_of
 from components.errors import RecordError, RoadworthyError
 
-_AT_ONCE = 16 * TOLD.size  # bytes read of the pipe: runs of 64 KiB, so that what is due is looked after in between
+_AT_ONCE = 16 * TOLD.size  # bytes read of the pipe: runs of 128 KiB, so that what is due is looked after in between
 _TURN = 0.06  # seconds between looks for more
 _SHARE = 0.2  # of the processor that others keep busy
+_LEAST = 50e-6  # seconds it is kept at least: to offer it takes half a microsecond and more
 _LINGER = 120.0  # seconds a place may take for the last files; what is left then waits in the spool
 
 
@@ -114,7 +115,7 @@ class Writer:
         if now >= self._keep_until:
             os.sched_yield()
             then = time.monotonic()
-            self._keep_until = then + _SHARE * (then - now)
+            self._keep_until = then + max(_LEAST, _SHARE * (then - now))
 
     def _tell(self) -> None:
         spool, delivery = self._spool, self._delivery

@@ -84,22 +84,22 @@ def encode(
         RecordError: A time outside the years 1970 to 9999, a text that is no Unicode, or a line over ``LINE_LIMIT``.
     """
     text_types = tuple(csv_content_types), tuple(json_content_types)
+    event_id, seconds, request, request_type, response, response_type, inference_id, attributes, model = exchange
     # Pieces of the line, joined once: the bodies are most of it, and each further copy of them would tell.
     pieces = [b'{"captureData":{']
     try:
-        if exchange.request is not None and "Input" in capture_options:
-            pieces += (b'"endpointInput":', *_part(exchange.request, exchange.request_type, "INPUT", text_types))
-        if exchange.response is not None and "Output" in capture_options:
-            pieces += (b"," if len(pieces) > 1 else b"", b'"endpointOutput":')
-            pieces += _part(exchange.response, exchange.response_type, "OUTPUT", text_types)
-        metadata: dict[str, Any] = {"eventId": exchange.event_id}
-        if exchange.inference_id is not None:
-            metadata["inferenceId"] = exchange.inference_id
-        if exchange.custom_attributes is not None:
-            metadata["customAttributes"] = [exchange.custom_attributes]
-        metadata["inferenceTime"] = _stamp(exchange.time)
-        if exchange.model is not None:
-            metadata[MODEL] = exchange.model
+        if request is not None and "Input" in capture_options:
+            pieces += _part(request, request_type, "Input", text_types)
+        if response is not None and "Output" in capture_options:
+            pieces += (b"," if len(pieces) > 1 else b"", *_part(response, response_type, "Output", text_types))
+        metadata: dict[str, Any] = {"eventId": event_id}
+        if inference_id is not None:
+            metadata["inferenceId"] = inference_id
+        if attributes is not None:
+            metadata["customAttributes"] = [attributes]
+        metadata["inferenceTime"] = _stamp(seconds)
+        if model is not None:
+            metadata[MODEL] = model
         pieces += (b'},"eventMetadata":', orjson.dumps(metadata), b',"eventVersion":"0"}\n')
     except TypeError:  # a lone surrogate
         raise RecordError("expected texts that are Unicode, found a lone surrogate") from None
@@ -109,8 +109,8 @@ def encode(
     return line
 
 
-def _part(body: bytes, content_type: str | None, mode: str, text_types: TextTypes) -> tuple[bytes, ...]:
-    encoding, opening = _opening(content_type, mode, text_types)
+def _part(body: bytes, content_type: str | None, option: str, text_types: TextTypes) -> tuple[bytes, ...]:
+    encoding, opening = _opening(content_type, option, text_types)
     if encoding:
         try:
             return opening, orjson.dumps(body.decode()), encoding
@@ -121,13 +121,13 @@ def _part(body: bytes, content_type: str | None, mode: str, text_types: TextType
 
 
 @lru_cache(maxsize=256)
-def _opening(content_type: str | None, mode: str, text_types: TextTypes) -> tuple[bytes, bytes]:
-    """Returns a part's end if its body may be text, else nothing; and its beginning, as far as the body."""
+def _opening(content_type: str | None, option: str, text_types: TextTypes) -> tuple[bytes, bytes]:
+    """Returns a part's end if its body may be text, else nothing; and its name and beginning, as far as the body."""
     media = (content_type or "").partition(";")[0].strip().lower()
     csv, json = text_types
     encoding = b',"encoding":"CSV"}' if media in csv else b',"encoding":"JSON"}' if media in json else b""
-    told = orjson.dumps({"observedContentType": content_type, "mode": mode})
-    return encoding, told[:-1] + b',"data":'
+    told = orjson.dumps({"observedContentType": content_type, "mode": option.upper()})
+    return encoding, b'"endpoint%b":' % option.encode() + told[:-1] + b',"data":'
 
 
 def _stamp(seconds: float) -> str:

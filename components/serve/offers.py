@@ -15,10 +15,9 @@ class Both:
         self._first = first
         self._second = second
 
-    def offer(self, exchange: Exchange) -> bool:
-        """Offers to both; returns whether one took it."""
-        first = self._first.offer(exchange)
-        return self._second.offer(exchange) or first
+    def offer(self, *exchanges: Exchange) -> int:
+        """Offers to both; returns how many the one took that took more."""
+        return max(self._first.offer(*exchanges), self._second.offer(*exchanges))
 
     def statistics(self) -> dict[str, int]:
         """Returns both's counts."""

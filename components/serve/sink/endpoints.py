@@ -60,7 +60,7 @@ class Endpoints:
             response.content_type,
             request.inference_id,
         )
-        return self._writers[self._name or request.service].offer(exchange)
+        return self._writers[self._name or request.service].offer(exchange) > 0
 
     def statistics(self) -> Mapping[str, Mapping[str, int]]:
         """Returns what each writer counted, by endpoint."""

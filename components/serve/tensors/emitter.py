@@ -67,8 +67,11 @@ class TensorEmitter:
             self._watched.look()
             self._watched.start()
 
-    def offer(self, exchange: Exchange) -> bool:
-        """Takes an exchange if it is sampled and there is room for it; returns whether it was taken."""
+    def offer(self, *exchanges: Exchange) -> int:
+        """Takes the exchanges that are sampled, as far as there is room for them; returns how many it took."""
+        return sum(map(self._takes, exchanges))
+
+    def _takes(self, exchange: Exchange) -> bool:
         settings = self.settings
         if not settings.enabled or exchange.request is None or not sampled(exchange.event_id, settings.percentage):
             return False
