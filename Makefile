@@ -19,7 +19,7 @@ REVISION ?= $(shell git describe --always --dirty --abbrev=40 2>/dev/null)
 ENGINE_FLAGS ?=
 BUILD_ARGS ?=
 UNTIMED = $(if $(findstring podman,$(ENGINE)),--timestamp 0,--build-arg SOURCE_DATE_EPOCH=0)
-TEST = tests/run.py -q -n $(WORKERS) --dist loadfile --durations=5
+TEST = tests/run.py -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder --durations=5
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test $(SUITES) hostile kind-up cluster-test kind-down lint goldens bench images lock clean spotless environments tools FORCE

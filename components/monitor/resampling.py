@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -26,6 +26,7 @@ ENOUGH = 50
 _FIRST, _MOST = 128, 2048  # deals at a time
 _CELLS = 1_000_000  # counts of these, so that a hundred thousand classes need no more memory than ten
 _RECORDS = 400_000_000  # numpy draws from less than 10^9
+_BIN = 8  # records that numpy deals out in the time in which it draws the count of one bin
 
 
 class Sampled(NamedTuple):
@@ -57,10 +58,10 @@ def p_value(first: Counts, second: Counts, statistic: Statistic, draws: int, see
     done = exceeded = 0
     most = max(1, min(_MOST, _CELLS // max(1, len(pooled))))
     size = min(_FIRST, most)
+    # One record after the other, or one bin after the other: whichever are fewer.
+    method: Literal["count", "marginals"] = "count" if pooled.sum() <= _BIN * len(pooled) else "marginals"
     while done < draws:
-        dealt = random.multivariate_hypergeometric(
-            pooled, int(first.sum()), min(size, draws - done), method="marginals"
-        )
+        dealt = random.multivariate_hypergeometric(pooled, int(first.sum()), min(size, draws - done), method=method)
         reached = np.flatnonzero(statistic(dealt, pooled - dealt) >= found * (1 - 1e-12))
         if exceeded + len(reached) >= ENOUGH:
             at = done + int(reached[ENOUGH - exceeded - 1]) + 1

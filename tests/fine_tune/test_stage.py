@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def run(dataset: Path, out: Path, *more: str) -> subprocess.CompletedProcess[str]:
     paths = [f"--{name}={out / name}" for name in ("model", "metrics", "confusion")]
-    small = ["--side=32", "--batch-size=12", "--epochs=20", "--patience=20", "--learning-rate=0.02", "--name=shapes"]
+    small = ["--side=32", "--batch-size=12", "--epochs=10", "--patience=10", "--learning-rate=0.02", "--name=shapes"]
     command = [sys.executable, "-m", "components.fine_tune", f"--dataset={dataset}", *paths, *small, *more]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 

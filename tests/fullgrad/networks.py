@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 
 import torch
-import torchvision
 from torch import nn
 from torch.nn import functional
 
@@ -33,6 +32,8 @@ def trained_like(network: nn.Module, seed: int = 0) -> nn.Module:
 
 
 def torchvision_network(name: str) -> nn.Module:
+    import torchvision  # takes as long as torch itself; not all who take networks from here take one of its own
+
     torch.manual_seed(0)
     options = {"inception_v3": {"aux_logits": True, "transform_input": True, "init_weights": False}}
     with warnings.catch_warnings():

@@ -7,6 +7,7 @@ import io
 import json
 import subprocess
 import sys
+from contextlib import redirect_stderr
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,13 @@ from PIL import Image
 from safetensors.torch import save_file
 from torchvision.models import resnet18
 
+from components.artifacts import dispatch
 from components.capture import record
 from components.capture.record import Exchange
 from components.data.attacked import ORIGINALS
 from components.data.dataset import DatasetWriter
 from components.fullgrad import fullgrad
+from components.fullgrad.__main__ import STAGES
 from components.fullgrad.interest import outside, region
 from components.images import Preprocessing, decode, encode_png
 from components.package.archive import pack
@@ -106,12 +109,33 @@ class World:
         return folder
 
     def run(self, results: Path, place: Path, *more: str, stage: str = "explain", out: str = "") -> Done:
+        command = [
+            sys.executable,
+            "-m",
+            "components.fullgrad",
+            *self.arguments(results, place, *more, stage=stage, out=out),
+        ]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        return self.done(done.returncode, done.stderr, results, out)
+
+    def here(self, results: Path, place: Path, *more: str, out: str = "") -> Done:
+        """Runs the program inside this process, which has torch already."""
+        with redirect_stderr(io.StringIO()) as said:
+            try:
+                status = dispatch(STAGES, self.arguments(results, place, *more, out=out))
+            except SystemExit as end:  # argparse's
+                status = int(end.code or 0)
+        return self.done(status, said.getvalue(), results, out)
+
+    def arguments(self, results: Path, place: Path, *more: str, stage: str = "explain", out: str = "") -> list[str]:
         target = self.folder / (out or f"out-{results.name}")
-        command = [sys.executable, "-m", "components.fullgrad", stage, f"--results={results}", f"--place={place}"]
-        command += [f"--{name}={target / name}" for name in ("explanations", "metrics")]
+        paths = [f"--{name}={target / name}" for name in ("explanations", "metrics")]
         archive = f"--archive={self.folder / 'model.tar.gz'}"
-        done = subprocess.run([*command, archive, *more], cwd=ROOT, capture_output=True, text=True, check=False)
-        return Done(done.returncode, done.stderr, target / "explanations", target / "metrics")
+        return [stage, f"--results={results}", f"--place={place}", *paths, archive, *more]
+
+    def done(self, status: int, said: str, results: Path, out: str) -> Done:
+        target = self.folder / (out or f"out-{results.name}")
+        return Done(status, said, target / "explanations", target / "metrics")
 
 
 class Done:
@@ -306,7 +330,7 @@ def test_at_most_so_many_are_explained_and_the_same_ones_again(world: World, com
 
 
 def test_nothing_flagged_gives_an_empty_folder(world: World) -> None:
-    done = world.run(world.results("nothing", []), world.folder / "mixed")
+    done = world.here(world.results("nothing", []), world.folder / "mixed")
     assert done.status == 0, done.said
     assert done.rows == []
     assert done.summary["outside_share"]["change"]["direction"] == "neither"
@@ -325,7 +349,7 @@ def test_nothing_flagged_gives_an_empty_folder(world: World) -> None:
 def test_failing_it_says_why_and_leaves_nothing(
     world: World, mixed: Done, options: list[str], message: str, tmp_path: Path
 ) -> None:
-    done = world.run(world.folder / "mixed-results", world.folder / "mixed", *options, out=str(tmp_path / "out"))
+    done = world.here(world.folder / "mixed-results", world.folder / "mixed", *options, out=str(tmp_path / "out"))
     assert done.status != 0
     assert message in done.said
     assert not done.folder.exists()
@@ -333,7 +357,7 @@ def test_failing_it_says_why_and_leaves_nothing(
 
 
 def test_results_without_flagged_records_are_refused(world: World, tmp_path: Path) -> None:
-    done = world.run(tmp_path, world.folder / "mixed", out=str(tmp_path / "out"))
+    done = world.run(tmp_path, world.folder / "mixed", out=str(tmp_path / "out"))  # of the program, to its exit status
     assert done.status == 1
     assert "flagged.parquet: expected Parquet, found FileNotFoundError" in done.said
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from components import errors
+from tests.longest import LONGEST
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = sorted([*ROOT.glob("components/**/*.py"), *ROOT.glob("pipelines/**/*.py")])
@@ -103,6 +104,11 @@ def test_tracked_files_name_no_registry_and_no_path_of_a_machine() -> None:
     pattern = re.compile(rb"https?://[^ \"]*(/simple|/packages/|registry\.)|--(extra-)?index-url https?://")
     names = [n for n in listed.stdout.decode().split("\0") if n and (ROOT / n).is_file()]
     assert [n for n in names if pattern.search((ROOT / n).read_bytes()) and not n.startswith("tests/house")] == []
+
+
+def test_the_files_that_are_begun_first_are_there() -> None:
+    assert [name for name in LONGEST if not (ROOT / "tests" / name).is_file()] == []
+    assert len(set(LONGEST)) == len(LONGEST)
 
 
 @pytest.mark.parametrize("lock", LOCKS, ids=lambda p: str(p.relative_to(ROOT)))
