@@ -112,7 +112,6 @@ class Server:
         yield
         self.ready = False
         await self.endpoint.stop()
-        self.gate.hand_over()
         if self.gate.capture is not None:
             self.gate.capture.close(timeout=5.0)
 
@@ -231,7 +230,6 @@ class Server:
             return plain.document({"error": str(error)}, error.status)
 
     async def _page(self, request: StarletteRequest) -> Response:
-        self.gate.hand_over()  # else the newest answers would be counted as answers, and not yet as captured
         return Response(self.metrics.page(), media_type=CONTENT_TYPE)
 
     async def _described(self, request: StarletteRequest) -> Response:

@@ -32,10 +32,6 @@ ONCE = (b"content-type", b"content-length", b"content-encoding", b"accept")
 REASONS = {408: "slow_body", 413: "too_large", 415: "type", 406: "type", 404: "unknown_model"}
 
 GONE = "client gone"
-TOGETHER = 32
-"""Exchanges that are handed to the capture at once,"""
-SOON = 0.02
-"""and the seconds that one waits for others at most."""
 
 
 class Answer(NamedTuple):
@@ -136,30 +132,21 @@ class Gate:
         self.budget = Budget(limits.queue_bytes)
         self.event_ids = EventIds()
         self._answered: list[tuple[Request, Answer, float]] = []
-        self._timed = False
         self.requests = 0
         """At work now."""
         self.closing = False
         """Whether answers ask their clients to come no more on this connection."""
 
     def answered(self, request: Request, answer: Answer) -> None:
-        """Keeps an exchange for the capture, which gets many at once.
+        """Keeps an exchange for the capture, which gets all of a turn of the event loop at once.
 
         One by one they would cost several times as much: between two answers the processor has forgotten how it goes.
         """
+        if not self._answered:
+            asyncio.get_running_loop().call_soon(self._hand_over)
         self._answered.append((request, answer, time.time()))
-        if len(self._answered) >= TOGETHER:
-            self.hand_over()
-        elif not self._timed:
-            self._timed = True
-            asyncio.get_running_loop().call_later(SOON, self._in_time)
 
-    def _in_time(self) -> None:
-        self._timed = False
-        self.hand_over()
-
-    def hand_over(self) -> None:
-        """Offers what was kept to the capture now: before its numbers are told, and at the end."""
+    def _hand_over(self) -> None:
         answered, self._answered = self._answered, []
         if self.capture is not None:
             self.capture.offer(*[_exchange(request, answer, seconds) for request, answer, seconds in answered])

@@ -86,9 +86,9 @@ def run(folder: Path, rounds: int, seconds: float, measure_load: Any, started: A
     served, bare, sizes = [], [], []
     for _ in range(rounds):
         with started(server):
-            measure_load(*server[2:], connections=32, seconds=1.0)
+            measure_load(*server[2:6], connections=32, seconds=1.0)
             before = batches(PORT)
-            found = measure_load(*server[2:], connections=32, seconds=2 * seconds)
+            found = measure_load(*server[2:6], connections=32, seconds=2 * seconds)
             after = batches(PORT)
         size = round((after[1] - before[1]) / (after[0] - before[0]))
         served.append(found["rate"])
