@@ -130,7 +130,14 @@ def test_a_head_that_was_seen_before_makes_no_difference(data: st.DataObject) ->
     damaged = bytes(file)
     fresh = damaged[:2] + segment(0xFE, data.draw(st.uuids()).bytes) + damaged[2:]
     assert cleaned(damaged) == cleaned(fresh)
-    assert cleaned(damaged) == cleaned(damaged)
+
+
+@pytest.mark.parametrize("length", [b"\0\0", b"\0\1"])
+def test_a_scan_too_short_for_its_own_length_is_refused_behind_a_known_head(length: bytes) -> None:
+    for plain in PLAIN:
+        assert pictures.without_metadata(plain) is plain
+        at = plain.index(b"\xff\xda") + 2
+        assert cleaned(plain[:at] + length + plain[at + 2 :]) is None
 
 
 KINDS = st.sampled_from([b"tEXt", b"zTXt", b"iTXt", b"eXIf", b"tIME", b"abCD", b"abcd", b"sPLT"])
