@@ -39,6 +39,7 @@ class Endpoint:
         self.broken = 0
         self.left = 10**9
         self.lock = threading.Lock()
+        self.model = threading.Lock()  # one of its own: what comes in is counted while the model is at work
         self.url = ""
 
     def handle(self, body: bytes, content_type: str, accept: str) -> tuple[int, bytes, str]:
@@ -59,7 +60,7 @@ class Endpoint:
         self.types.add(content_type)
         if len(pictures) > 1 and not self.batches:
             return 500, b'{"error": "the model takes one picture"}', "application/json"
-        with self.lock:
+        with self.model:
             outputs = self.toy.predict(np.stack([self.toy.prepare(p) for p in pictures]))
         if "format=full" in accept:
             if not self.full:
