@@ -65,12 +65,24 @@ def _plain(data: bytes) -> bool:
 
     A short way for most of the traffic: what one program has written begins alike, up to the pixels.
     """
+    head = _last[0]
+    if not data.startswith(head):
+        found = _head(data)
+        if found is None:
+            return False
+        _last[0] = head = found
+    behind = _MARKER.search(data, len(head))
+    return behind is not None and behind[0] == b"\xff\xd9" and behind.end() == len(data)
+
+
+_last = [PNG]  # the head of the last plain JPEG; a camera's pictures have one size, and then one head
+
+
+def _head(data: bytes) -> bytes | None:
+    """Returns a JPEG up to its first scan's data, if there is nothing to remove until there."""
     at = data.find(b"\xff\xda", 2, _HEAD)
     end = at + 2 + int.from_bytes(data[at + 2 : at + 4])
-    if not 0 < at <= end - 4 <= len(data) - 4 or not _plain_head(data[:at]):
-        return False
-    behind = _MARKER.search(data, end)
-    return behind is not None and behind[0] == b"\xff\xd9" and behind.end() == len(data)
+    return data[:end] if 0 < at <= end - 4 <= len(data) - 4 and _plain_head(data[:at]) else None
 
 
 @lru_cache(maxsize=64)

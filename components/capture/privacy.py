@@ -31,7 +31,7 @@ from components.errors import ImageError
 
 _MOST = 4_096  # pictures that are looked for in a body, and elements of a tensor; a server takes far fewer
 _SIGNATURES = (JPEG, PNG)
-_JSON = re.compile(rb'[ \t\r\n]*[{\["]')
+_BLANKS, _JSON = b" \t\r\n", (b"{", b"[", b'"')
 _LENGTH = re.compile(r"(;\s*inference-header-content-length=)(\d{1,12})\s*$", re.ASCII)
 _SIZE = re.compile(rb'("binary_data_size"[ \t\r\n]*:[ \t\r\n]*)(\d{1,12})')
 # Base64 begins with the three bytes of a JPEG or the eight of a PNG. Some libraries escape "/" and "+" in JSON.
@@ -73,7 +73,7 @@ def _body(body: bytes | None, content_type: str | None) -> tuple[bytes | None, s
         body, unread = _picture(body)
     elif content_type and (length := _json_length(content_type)) is not None:
         return _with_tensors(body, content_type, length)
-    elif _JSON.match(body):
+    elif body.lstrip(_BLANKS).startswith(_JSON):
         body, unread = _text(body)
     else:
         unread = 0

@@ -26,7 +26,7 @@ from components.capture.ring import TOLD, Ledger, Outlet
 from components.capture.spool import Rotation, Spool, folder_of
 from components.errors import RecordError, RoadworthyError
 
-_AT_ONCE = 32 * TOLD.size  # bytes read of the pipe: runs of 64 KiB, so that what is due is looked after in between
+_AT_ONCE = 32 * TOLD.size  # bytes read of the pipe: runs of 128 KiB, so that what is due is looked after in between
 _TURN = 0.06  # seconds between looks for more
 _SHARE = 0.2  # of the processor that others keep busy
 _LEAST = 50e-6  # seconds it is kept at least: to offer it takes half a microsecond and more
@@ -102,9 +102,9 @@ class Writer:
         """Returns an exchange without what its pictures say of people."""
         if not self._strip:
             return exchange
-        found = privacy.cleaned(exchange)
-        self._unstripped += found.unread > 0
-        return found.exchange
+        cleaned, unread = privacy.cleaned(exchange)
+        self._unstripped += unread > 0
+        return cleaned
 
     def _give_way(self) -> None:
         """Lets others have the processor, and keeps it afterwards for a part of the time that they took.

@@ -16,7 +16,7 @@ import math
 import re
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import orjson
@@ -63,6 +63,9 @@ class Exchange(NamedTuple):  # a frozen dataclass takes four times as long to ma
     custom_attributes: str | None = None
     model: str | None = None
 
+
+exchange_of = partial(tuple.__new__, Exchange)
+"""An exchange of a tuple with all its fields: in half the time, for where one is made an answer."""
 
 TextTypes = tuple[tuple[str, ...], tuple[str, ...]]
 """Content types whose bodies are written with the encodings CSV and JSON."""

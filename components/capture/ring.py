@@ -25,6 +25,7 @@ TOLD = struct.Struct("<QQ")
 
 _PAGE = mmap.PAGESIZE
 _KEPT = 8 * 1024 * 1024  # bytes that stay with an empty ring, for the next burst
+_JOINED = 192 * 1024  # bytes that are copied once more, to be copied in one piece
 _TAKEN = struct.Struct("<q")
 
 
@@ -103,9 +104,9 @@ class Ring:
         start = self._room(size)
         if start is None:
             return None
-        # Piece by piece: a buffer for all would be given back to the system each time, and mapped anew page by page.
         self._memory.seek(_PAGE + start)
-        for piece in pieces:
+        # Few copies of much: a call costs more than a kilobyte. A buffer of more than this would be mapped each time.
+        for piece in (b"".join(pieces),) if size <= _JOINED else pieces:
             self._memory.write(piece)
         run = Run(start, size, records)
         self.runs.append(run)

@@ -26,7 +26,7 @@ from components.capture import record
 from components.errors import StorageError
 
 OPEN = ".open"
-_CHUNK = 128 * 1024  # bytes a write; a full spool or disk takes or refuses as much at once
+_CHUNK = 256 * 1024  # bytes a write; a full spool or disk takes or refuses as much at once
 
 
 @dataclass(frozen=True)

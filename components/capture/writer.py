@@ -1,7 +1,7 @@
 """What the model server hands its exchanges to.
 
 ``CaptureWriter.offer`` is called on the server's event loop for every answer. It puts the exchange into a queue and,
-once some 64 KiB have come together, copies them into the memory that it shares with the writer process (``ring``); a
+once some 128 KiB have come together, copies them into the memory that it shares with the writer process (``ring``); a
 thread that wakes four times a flush interval does the rest: what the last offers left, and the process's restarts.
 """
 
@@ -22,7 +22,7 @@ from components.capture.ring import Ring
 from components.errors import InputError
 from components.storage import place as to_place
 
-_BATCH_BYTES = 64 * 1024
+_BATCH_BYTES = 128 * 1024
 _OVERHEAD = 512  # bytes an exchange counts on top of its bodies: texts, objects
 _SLACK = 1024 * 1024  # bytes the ring has on top of the limit: texts may be longer than that
 

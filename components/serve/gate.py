@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, Protocol
 
 import orjson
 
-from components.capture.record import Exchange
+from components.capture.record import Exchange, exchange_of
 from components.errors import InputError, RequestError
 from components.serve.endpoint import Slow
 from components.serve.limits import Budget, BusyError, ClientGone, Limits, Receive, Reservation, read_body
@@ -149,7 +149,7 @@ class Gate:
     def _hand_over(self) -> None:
         answered, self._answered = self._answered, []
         if self.capture is not None:
-            self.capture.offer(*[_exchange(request, answer, seconds) for request, answer, seconds in answered])
+            self.capture.offer(*_exchanges(answered))
 
     def protocol(self, name: str, handle: Callable[[Request], Awaitable[Answer]]) -> Entrance:
         """Returns an ASGI application that passes its requests to ``handle``."""
@@ -271,16 +271,13 @@ async def _send(answer: Answer, identity: Identity, receive: Receive, send: Send
     await send({"type": "http.response.body", "body": b""})
 
 
-def _exchange(request: Request, answer: Answer, seconds: float) -> Exchange:
-    event_id, inference_id, custom_attributes = request.identity
-    request_type, response_type = answer.captured_types or (request.text(b"content-type"), answer.content_type)
-    return Exchange(
-        event_id,
-        seconds,
-        request.body,
-        request_type,
-        answer.body,
-        response_type,
-        inference_id,
-        custom_attributes,
-    )
+def _exchanges(answered: list[tuple[Request, Answer, float]]) -> list[Exchange]:
+    exchanges = []
+    for request, (_, body, content_type, _, types), seconds in answered:
+        event_id, inference_id, attributes = request.identity
+        request_type, response_type = types or (request.text(b"content-type"), content_type)
+        given = request.body
+        exchanges.append(
+            exchange_of((event_id, seconds, given, request_type, body, response_type, inference_id, attributes, None))
+        )
+    return exchanges
