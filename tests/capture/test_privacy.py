@@ -198,6 +198,7 @@ DOCUMENTS: dict[str, Callable[[bytes, bytes], str]] = {
         {"inputs": [{"name": "images", "datatype": "BYTES", "shape": [2], "data": [text(a), text(b)]}], "id": "ü"}
     ),
     "data URIs": lambda a, b: f'["data:image/jpeg;base64,{text(a)}", "data:image/png;base64,{text(b)}"]',
+    "blanks in front": lambda a, b: f' \r\n\t["{text(a)}", "{text(b)}"]',
     "a document in a text": lambda a, b: json.dumps({"body": json.dumps({"a": text(a), "b": text(b)})}),
 }
 
