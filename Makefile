@@ -5,7 +5,7 @@ DEV := .venvs/dev/bin/python
 # Files of a suite at a time: three keep two cores busy, for tests wait a quarter of their time. Numeric libraries that
 # each take all cores would only stand in each other's way.
 WORKERS ?= 3
-SUITES = test-dev test-kubernetes test-analysis test-torch test-hostile test-kills test-detector test-clarify
+SUITES = test-dev test-kubernetes test-analysis test-torch test-hostile test-detector
 $(SUITES): export OMP_NUM_THREADS = 1
 # Byte code is kept whatever the shell says, or each of a thousand starts would compile again what it imports.
 export PYTHONDONTWRITEBYTECODE =
@@ -35,7 +35,7 @@ test: environments tools ## all tests, each image's stages in that image's envir
 	@$(MAKE) --no-print-directory $(SUITES)
 
 test-dev:
-	$(DEV) $(TEST) tests/pipelines tests/house
+	$(DEV) $(TEST) tests/pipelines tests/house tests/hostile/test_runner_kills.py
 test-kubernetes:
 	.venvs/kubernetes/bin/python $(TEST) tests/kubernetes
 test-analysis:
@@ -44,12 +44,8 @@ test-torch:
 	.venvs/torch/bin/python $(TEST) tests/data/test_torchvision.py tests/fine_tune tests/serve tests/adversarial tests/fullgrad tests/tensors tests/report/test_explanations.py tests/clarify/test_packages.py
 test-hostile:
 	.venvs/torch/bin/python $(TEST) -m 'not slow' tests/hostile --ignore=tests/hostile/test_runner_kills.py
-test-kills:
-	$(DEV) $(TEST) tests/hostile/test_runner_kills.py
 test-detector:
-	.venvs/detector/bin/python $(TEST) tests/detector tests/report/test_detection_formats.py
-test-clarify:
-	.venvs/detector/bin/python $(TEST) -m 'not slow' tests/clarify
+	.venvs/detector/bin/python $(TEST) -k 'not (clarify and slow)' tests/detector tests/report/test_detection_formats.py tests/clarify
 
 hostile: environments tools ## the long version of tests/hostile: every case, hundreds of kills, millions of fuzzer runs, soak (two hours)
 	bash tests/hostile/long.sh

@@ -5,6 +5,7 @@ LONGEST = (
     "pipelines/test_argo_story.py",
     "pipelines/test_story.py",
     "pipelines/test_image_layers.py",
+    "hostile/test_runner_kills.py",
     "pipelines/test_argo_pipelines.py",
     # analysis
     "clarify/test_shapley_accuracy.py",

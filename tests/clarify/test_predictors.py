@@ -144,7 +144,7 @@ def test_patience_ends():
     predictor.close()
 
 
-def test_quick_answers_make_larger_requests_and_slow_ones_smaller(monkeypatch):
+def test_quick_answers_make_larger_requests_and_late_ones_smaller(monkeypatch):
     with served(Endpoint(Toy(PARTS))) as endpoint:
         predictor = EndpointPredictor(endpoint.url, DETECTION, in_flight=1)
         first = predictor.room(4800)
