@@ -44,6 +44,7 @@ test-torch:
 	.venvs/torch/bin/python $(TEST) tests/data/test_torchvision.py tests/fine_tune tests/serve tests/adversarial tests/fullgrad tests/tensors tests/report/test_explanations.py tests/clarify/test_packages.py
 test-hostile:
 	.venvs/torch/bin/python $(TEST) -m 'not slow' tests/hostile --ignore=tests/hostile/test_runner_kills.py
+# Clarify's slow tests need no MXNet: test-analysis has them.
 test-detector:
 	.venvs/detector/bin/python $(TEST) -k 'not (clarify and slow)' tests/detector tests/report/test_detection_formats.py tests/clarify
 

@@ -1,6 +1,6 @@
 """What lies in the memory between the server and its writer process: one frame for the exchanges of a run.
 
-A frame is a header (two lengths), a JSON list with a row for each exchange (its texts, its time, the bytes of its two
+A frame is the length of a JSON list, that list with a row for each exchange (its texts, its time, the bytes of its two
 bodies), and all the bodies as they are. The bodies become text in the writer process only: that costs several times
 what copying does, and the server has no time for it. Frames never leave the machine and both ends are one version, so
 the format carries no number of its own. The model is the same for all and known at both ends, so it is in none.
@@ -16,7 +16,7 @@ import orjson
 
 from components.capture.record import Exchange, exchange_of
 
-_HEADER = struct.Struct("<QQ")  # bytes of the rows, and of the whole frame
+_HEADER = struct.Struct("<Q")  # bytes of the rows
 
 
 def pack(exchanges: Iterable[Exchange], *, requests: bool = True, responses: bool = True) -> list[bytes]:
@@ -30,7 +30,7 @@ def pack(exchanges: Iterable[Exchange], *, requests: bool = True, responses: boo
         responses: Whether the answers' are.
     """
     rows = []
-    pieces = [b"", b""]
+    pieces = [b""]
     for event_id, seconds, request, request_type, response, response_type, inference_id, attributes, _ in exchanges:
         given = answer = None  # the length of a body that is None
         if requests and request is not None:
@@ -40,8 +40,8 @@ def pack(exchanges: Iterable[Exchange], *, requests: bool = True, responses: boo
             answer = len(response)
             pieces.append(response)
         rows.append((event_id, seconds, given, request_type, answer, response_type, inference_id, attributes))
-    pieces[1] = _texts(rows)
-    pieces[0] = _HEADER.pack(len(pieces[1]), _HEADER.size + sum(map(len, pieces)))
+    texts = _texts(rows)
+    pieces[0] = _HEADER.pack(len(texts)) + texts
     return pieces
 
 
@@ -63,12 +63,11 @@ def unpack(data: bytes, model: str | None = None) -> Iterator[Exchange]:
         data: The frames, whole.
         model: That answered them.
     """
-    start = 0
-    while start < len(data):
-        n_rows, size = _HEADER.unpack_from(data, start)
-        at = start + _HEADER.size + n_rows
-        rows = orjson.loads(data[start + _HEADER.size : at])
-        start += size
+    at = 0
+    while at < len(data):
+        start = at + _HEADER.size
+        at = start + _HEADER.unpack_from(data, at)[0]
+        rows = orjson.loads(data[start:at])
         for event_id, seconds, given, request_type, answer, response_type, inference_id, attributes in rows:
             request = response = None
             if given is not None:

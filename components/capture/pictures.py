@@ -40,6 +40,8 @@ _CHUNKS = frozenset(
 )
 _NAME = re.compile(rb"[A-Za-z]{4}")
 
+_last = [PNG]  # the head of the last plain JPEG; a camera's pictures have one size, and then one head
+
 Cuts = list[tuple[int, int, bytes]]
 """What changes in a file: from where to where, and what stands there instead."""
 
@@ -73,9 +75,6 @@ def _plain(data: bytes) -> bool:
         _last[0] = head = found
     behind = _MARKER.search(data, len(head))
     return behind is not None and behind[0] == b"\xff\xd9" and behind.end() == len(data)
-
-
-_last = [PNG]  # the head of the last plain JPEG; a camera's pictures have one size, and then one head
 
 
 def _head(data: bytes) -> bytes | None:
