@@ -124,6 +124,7 @@ def main() -> None:
     parser.add_argument("--connections", type=int, default=32)
     parser.add_argument("--warm-up", type=float, default=1.0)
     parser.add_argument("--seconds", type=float, default=5.0)
+    parser.add_argument("--each", type=Path, help="an .npy file for each answer's time and what it took, in seconds")
     args = parser.parse_args()
     body = args.body.read_bytes()
     head = (
@@ -132,6 +133,8 @@ def main() -> None:
     )
     load = Load(args.host, args.port, head.encode() + body)
     print(json.dumps(uvloop.run(load.run(args.connections, args.warm_up, args.seconds))))
+    if args.each:
+        np.save(args.each, np.column_stack([load.times, load.seconds]))
 
 
 if __name__ == "__main__":

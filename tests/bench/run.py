@@ -20,7 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,10 +30,8 @@ VENVS = ROOT / ".venvs"
 PYTHON = VENVS / "torch" / "bin" / "python"
 SERVER_CORE, LOAD_CORE = "0", "1"
 CONNECTIONS = (1, 32)
-HANGING = ("AWS_ENDPOINT_URL=http://127.0.0.1:9399", "AWS_ACCESS_KEY_ID=a", "AWS_SECRET_ACCESS_KEY=b")
 TICK = os.sysconf("SC_CLK_TCK")
 WARM_UP = 0.3  # seconds of each load that are not counted
-PAUSE = 0.2
 KEYS = ("rate", "p50_ms", "p99_ms", "processor_us")
 
 Seen = dict[tuple[str, int], list[dict[str, Any]]]
@@ -80,13 +78,17 @@ def processor_seconds(root: int) -> float:
     return total / TICK
 
 
-def load(port: int, path: str, body: Path, content_type: str, connections: int, seconds: float) -> dict[str, Any]:
-    command = [
+def asked(port: int, path: str, body: Path, content_type: str, connections: int, seconds: float) -> list[str]:
+    """Returns the load generator's command."""
+    return [
         *("taskset", "-c", LOAD_CORE, str(PYTHON), str(HERE / "load.py")),
         *("--port", str(port), "--path", path, "--body", str(body), "--content-type", content_type),
         *("--connections", str(connections), "--seconds", str(seconds), "--warm-up", str(WARM_UP)),
     ]
-    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+def load(*what: Any, **how: Any) -> dict[str, Any]:
+    return json.loads(subprocess.run(asked(*what, **how), check=True, capture_output=True, text=True).stdout)
 
 
 @contextmanager
@@ -152,31 +154,6 @@ def compare(contenders: Sequence[Contender], rounds: int, seconds: float) -> dic
     return _medians(seen)
 
 
-def alternate(contenders: Sequence[Contender], rounds: int, seconds: float) -> Seen:
-    """Loads each server with its capture on and off, a short while each, in an order that turns with the rounds.
-
-    For differences of a few percent: what the machine does meanwhile falls on all alike, and so do the places in memory
-    that a process happened to get.
-    """
-    seen: Seen = {}
-    with ExitStack() as stack:
-        running = [(one, stack.enter_context(started(one))) for one in contenders]
-        for number in range(rounds):
-            for contender, server in running:
-                for connections in CONNECTIONS:
-                    for on in (True, False) if number % 2 else (False, True):
-                        server.send_signal(signal.SIGUSR1 if on else signal.SIGUSR2)
-                        before = processor_seconds(server.pid)
-                        found = load(*contender[2:6], connections=connections, seconds=seconds)
-                        # What it still does after the last answer is part of the price, and must not fall on the next.
-                        time.sleep(PAUSE)
-                        spent = processor_seconds(server.pid) - before
-                        answered = found["requests"] * (seconds + WARM_UP) / seconds
-                        found["processor_us"] = spent / max(answered, 1) * 1e6
-                        _note(seen, number, f"{contender.name}, {'on' if on else 'off'}", found)
-    return seen
-
-
 def _note(seen: Seen, number: int, name: str, found: dict[str, Any]) -> None:
     connections = found["connections"]
     seen.setdefault((name, connections), []).append(found)
@@ -196,20 +173,6 @@ def _medians(seen: Seen) -> dict[str, dict[str, dict[str, float]]]:
         middle = {key: statistics.median(entry[key] for entry in found) for key in KEYS}
         medians.setdefault(name, {})[str(connections)] = middle
     return medians
-
-
-def _paired(seen: Seen, name: str, beside: str, key: str, connections: int) -> dict[str, float]:
-    """Returns the median of the rounds' ratios, and an interval for it with 95 % confidence (by order statistics)."""
-    pairs = zip(seen[name, connections], seen[beside, connections], strict=True)
-    ratios = sorted(one[key] / other[key] for one, other in pairs)
-    reach = 0.98 * len(ratios) ** 0.5
-    low, high = int(max(0, len(ratios) / 2 - reach)), int(min(len(ratios) - 1, len(ratios) / 2 + reach))
-    return {
-        name: round(v, 3)
-        for name, v in zip(
-            ("median", "low", "high"), (statistics.median(ratios), ratios[low], ratios[high]), strict=True
-        )
-    }
 
 
 def ours(name: str, port: int, folder: Path, *arguments: str, environment: Sequence[str] = ()) -> Contender:
@@ -241,33 +204,6 @@ def servers(folder: Path) -> list[Contender]:
     ]
 
 
-def capturing(folder: Path) -> list[Contender]:
-    """Returns ours with capture at 100 %, and with it while its place hangs.
-
-    Both cores are open to them: the writer is a process of its own, so that it can go where there is room.
-    """
-    contenders = [
-        ours("capture", 9342, folder, "--capture-to", str(folder / "place"), "--spool", str(folder / "spool")),
-        ours(
-            "capture, place hangs",
-            9343,
-            folder,
-            *("--capture-to", "s3://bucket/place", "--spool", str(folder / "spool2")),
-            environment=HANGING,
-        ),
-    ]
-    return [contender._replace(cores=f"{SERVER_CORE},{LOAD_CORE}") for contender in contenders]
-
-
-@contextmanager
-def silence(port: int) -> Iterator[None]:
-    """Listens, takes connections, and never says a word: an object store that hangs."""
-    import socket
-
-    with socket.create_server(("127.0.0.1", port), backlog=128):
-        yield
-
-
 def table(title: str, found: dict[str, dict[str, dict[str, float]]]) -> None:
     print(f"\n{title}\n{'':26}" + "".join(f"{f'{c} connections':>44}" for c in CONNECTIONS))
     for name, by in found.items():
@@ -293,16 +229,9 @@ def part_servers(folder: Path, rounds: int, seconds: float) -> dict[str, Any]:
 
 
 def part_capture(folder: Path, rounds: int, seconds: float) -> dict[str, Any]:
-    with silence(9399):
-        seen = alternate(capturing(folder), 5 * rounds, seconds / 4)
-    table("capture at 100 %", found := _medians(seen))
-    ratios = {
-        f"{key}, {name} on / off, {c} connections": _paired(seen, f"{name}, on", f"{name}, off", key, c)
-        for name in ("capture", "capture, place hangs")
-        for key in ("rate", "p99_ms", "processor_us")
-        for c in CONNECTIONS
-    }
-    return {"medians": found, "ratios": ratios}
+    import capture_cost
+
+    return capture_cost.run(folder, 2 * rounds * seconds, CONNECTIONS, ours=ours, started=started, asked=asked)
 
 
 def part_model(folder: Path, rounds: int, seconds: float) -> dict[str, Any]:

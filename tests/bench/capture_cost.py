@@ -1,0 +1,92 @@
+"""What capture at 100 % costs the server, where its place works and where it hangs.
+
+One server, one load that never pauses; capture is switched on and off under it every ``PERIOD`` seconds. Each spell is
+compared with its neighbours, so that whatever the machine does for longer than a second falls on both alike.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+PERIOD = 0.4  # seconds; long enough for a p99 of its own
+SETTLING = 0.14  # seconds after a switch that count for neither: the writer finishes what it was handed
+WARM_UP = 2.0  # seconds until the load has surely begun, and again before it may end
+HANGING = ("AWS_ENDPOINT_URL=http://127.0.0.1:9399", "AWS_ACCESS_KEY_ID=a", "AWS_SECRET_ACCESS_KEY=b")
+
+
+@contextmanager
+def silence(port: int) -> Iterator[None]:
+    """Listens, takes connections, and never says a word: an object store that hangs."""
+    with socket.create_server(("127.0.0.1", port), backlog=128):
+        yield
+
+
+def switched(server: int, command: Sequence[str], seconds: float, each: Path) -> list[tuple[bool, float, float]]:
+    """Loads the server (its process id) by ``command``; returns each spell's rate (1/s) and p99 (s), on and off."""
+    switches = []
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as load:
+        time.sleep(WARM_UP)
+        for number in range(int((seconds - 2 * WARM_UP) / PERIOD)):
+            on = number % 2 == 0
+            os.kill(server, signal.SIGUSR1 if on else signal.SIGUSR2)
+            switches.append((on, time.perf_counter()))
+            time.sleep(PERIOD)
+        told = json.loads(load.communicate()[0])
+    if load.returncode or told["not_200"] or told["lost"]:
+        raise SystemExit(f"expected 200 to every request, found {told}")
+    answered, took = np.load(each).T  # seconds on the clock that all processes share
+    spells = []
+    for on, begin in switches:
+        inside = took[(answered >= begin + SETTLING) & (answered < begin + PERIOD)]
+        spells.append((on, len(inside) / (PERIOD - SETTLING), float(np.percentile(inside, 99))))
+    return spells
+
+
+def price(spells: Sequence[tuple[bool, float, float]], column: int) -> dict[str, float]:
+    """Returns the median of each spell's ratio, on to the mean of both neighbours off, and its 95 % interval."""
+    ratios = sorted(
+        2 * one[column] / (before[column] + after[column])
+        for before, one, after in zip(spells, spells[1:], spells[2:], strict=False)
+        if one[0]
+    )
+    reach = 0.98 * len(ratios) ** 0.5  # of the ranks about the middle: order statistics, no shape assumed
+    low, high = int(max(0, len(ratios) / 2 - reach)), int(min(len(ratios) - 1, len(ratios) / 2 + reach))
+    middle = statistics.median(ratios)
+    return {"median": round(middle, 3), "low": round(ratios[low], 3), "high": round(ratios[high], 3)}
+
+
+def run(
+    folder: Path, seconds: float, connections: Sequence[int], *, ours: Any, started: Any, asked: Any
+) -> dict[str, Any]:
+    """Returns ``{"ratios": {what: {median, low, high}}}``: with capture to without it."""
+    ratios: dict[str, dict[str, float]] = {}
+    places = {"place works": (str(folder / "place"), ()), "place hangs": ("s3://bucket/place", HANGING)}
+    with silence(9399):
+        for number, (name, (place, environment)) in enumerate(places.items()):
+            for count in connections:
+                spool, each = folder / f"spool-{number}-{count}", folder / "each.npy"
+                arguments = ("--capture-to", place, "--spool", str(spool))
+                one = ours("capture", 9342 + number, folder, *arguments, environment=environment)
+                # Both cores are open to it: the writer is a process of its own, that goes where there is room.
+                with started(one._replace(cores="0,1")) as server:
+                    command = [*asked(*one[2:6], connections=count, seconds=seconds), "--each", str(each)]
+                    spells = switched(server.pid, command, seconds, each)
+                found = {"rate": price(spells, 1), "p99": price(spells, 2)}
+                without = statistics.median(rate for on, rate, _ in spells if not on)
+                title = f"{name}, {count} connections"
+                print(f"  capture, {title}, {without:.0f}/s without: {found}", file=sys.stderr, flush=True)
+                ratios |= {f"{key}, capture on / off, {title}": value for key, value in found.items()}
+    return {"ratios": ratios}
