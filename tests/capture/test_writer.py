@@ -19,7 +19,7 @@ from components.capture.reader import Counts, read
 from components.capture.record import Exchange, sampled
 from components.capture.writer import CaptureWriter
 from components.errors import InputError, StorageError
-from tests.capture.traffic import exchange, ids, process_of, settled, until, writing
+from tests.capture.traffic import exchange, ids, process_of, settled, spooled, until, writing
 from tests.storage.s3_server import hanging
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=9)
@@ -35,7 +35,7 @@ def test_what_is_offered_arrives_unchanged_and_in_order(tmp_path: Path) -> None:
     assert (found["captured_total"], found["written_total"], found["dropped_total"]) == (500, 500, 0)
     assert (found["files_total"], found["queue_bytes"], found["spool_bytes"], found["errors_total"]) == (1, 0, 0, 0)
     assert found["bytes_total"] == sum(path.stat().st_size for path in (tmp_path / "place").rglob("*.jsonl"))
-    assert not list((tmp_path / "spool").rglob("*.jsonl*"))
+    assert not spooled(tmp_path / "spool")
 
 
 def test_a_writer_names_its_model_in_each_record_and_the_next_one_its_own(tmp_path: Path) -> None:
@@ -60,7 +60,7 @@ def test_a_bucket_gets_the_same(tmp_path: Path, bucket: str) -> None:
         for number in range(500):
             writer.offer(exchange(number))
     assert ids(bucket) == EVERYTHING
-    assert not list((tmp_path / "spool").rglob("*.jsonl*"))
+    assert not spooled(tmp_path / "spool")
 
 
 def test_only_the_sampled_share_is_taken(tmp_path: Path) -> None:
@@ -114,7 +114,7 @@ def test_a_flushed_record_is_in_the_spool_within_a_second(tmp_path: Path) -> Non
         time.sleep(0.5)  # let the process come up: starting it is not flushing
         offered = time.monotonic()
         writer.offer(exchange(1))
-        until(lambda: any(path.stat().st_size for path in (tmp_path / "spool").rglob("*.open")))
+        until(lambda: any(spooled(tmp_path / "spool").values()))
         assert time.monotonic() - offered < 1.0
 
 
@@ -182,8 +182,7 @@ def test_a_hanging_place_fills_the_spool_and_then_drops(tmp_path: Path, monkeypa
             began = time.monotonic()
             writer.close(1.0)
             assert time.monotonic() - began < 3
-    held = sum(path.stat().st_size for path in (tmp_path / "spool").rglob("*.jsonl*"))
-    assert held == found["spool_bytes"]
+    assert sum(spooled(tmp_path / "spool").values()) == found["spool_bytes"]
 
 
 def test_a_place_that_comes_back_gets_what_waited(tmp_path: Path) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import io
+import os
 import random
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from PIL import Image
@@ -67,6 +68,17 @@ def until(condition: object, seconds: float = 10.0) -> None:
         if time.monotonic() > deadline:
             raise TimeoutError("expected the condition to come true")
         time.sleep(0.02)
+
+
+def spooled(spool: Path) -> dict[str, int]:
+    """The bytes of every file of records in a spool, though a writer may be at work there."""
+    found = {}
+    # os.walk, unlike rglob, does not mind folders that go meanwhile.
+    for folder, _, names in os.walk(spool):
+        for path in (os.path.join(folder, name) for name in names if ".jsonl" in name):
+            with suppress(FileNotFoundError):
+                found[path] = os.stat(path).st_size
+    return found
 
 
 def process_of(server: int) -> int:

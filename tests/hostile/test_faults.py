@@ -20,7 +20,7 @@ from effort import KILLS, drawn
 from serving import Running, serving
 
 from components.capture.reader import Counts, read
-from tests.capture.traffic import ids, process_of, until
+from tests.capture.traffic import ids, process_of, spooled, until
 from tests.processes import alive
 from tests.storage.s3_server import hanging
 
@@ -42,11 +42,6 @@ def asked(server: Running, count: int, threads: int = 16) -> list[float]:
 
     with ThreadPoolExecutor(threads) as pool:
         return sorted(pool.map(ask, range(count)))
-
-
-def held(spool: Path) -> int:
-    """The bytes of records that wait for their place."""
-    return sum(path.stat().st_size for path in spool.rglob("*.jsonl*"))
 
 
 @pytest.mark.parametrize("trial", range(KILLS))
@@ -97,7 +92,7 @@ def test_a_thousand_requests_while_the_store_hangs_are_answered_and_what_is_drop
         seconds = asked(server, 1000, 64)
         assert seconds[950] < max(20 * usual[285], 2.0)
         assert server.count("captured_total") == 1000
-        until(lambda: held(tmp_path / "spool") or server.count("capture_dropped_total"), 20)
+        until(lambda: any(spooled(tmp_path / "spool").values()) or server.count("capture_dropped_total"), 20)
         server.healthy(GOOD)
 
 
