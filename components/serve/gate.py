@@ -16,6 +16,7 @@ import orjson
 
 from components.capture.record import Exchange, exchange_of
 from components.errors import InputError, RequestError
+from components.serve.direct import DIRECT, Direct, Headers
 from components.serve.endpoint import Slow
 from components.serve.limits import Budget, BusyError, ClientGone, Limits, Receive, Reservation, read_body
 from components.serve.metrics import Metrics
@@ -24,7 +25,6 @@ from components.serve.protocols.identity import EventIds, Identity, identify
 
 Scope = MutableMapping[str, Any]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-Headers = list[tuple[bytes, bytes]]
 
 LINGER_SECONDS = 2.0
 CLOSE = (b"connection", b"close")
@@ -56,7 +56,7 @@ class Answer(NamedTuple):
 class Request:
     """One request; its body and headers are there once ``read`` has returned."""
 
-    __slots__ = ("_receive", "_task", "_watch", "body", "headers", "identity", "parameters", "raw_headers")
+    __slots__ = ("_receive", "_task", "_watch", "body", "direct", "headers", "identity", "parameters", "raw_headers")
 
     def __init__(self, scope: Scope, receive: Receive, event_id: str) -> None:
         self.raw_headers: Headers = scope["headers"]
@@ -64,6 +64,7 @@ class Request:
         self.headers: Mapping[bytes, bytes] = {}
         self.identity = Identity(event_id)
         self.body = b""
+        self.direct: Direct | None = scope.get("extensions", {}).get(DIRECT)
         self._receive = receive
         self._task: asyncio.Task[Any] | None = None
         self._watch: asyncio.Task[None] | None = None
@@ -77,7 +78,8 @@ class Request:
         """
         self.headers = _headers(self.raw_headers)
         self.identity = identify(self.identity.event_id, self.headers)
-        self.body = await read_body(self._receive, _length(self.headers), limits, reservation)
+        there = self.direct.body() if self.direct is not None else None
+        self.body = await read_body(self._receive, _length(self.headers), limits, reservation, there)
 
     def text(self, name: bytes) -> str:
         """Returns a header's value, empty if it is not there."""
@@ -175,7 +177,7 @@ class Entrance:
             gate.metrics.count(self._name, answer.status)
             if gate.closing:
                 answer = answer._replace(headers=(*answer.headers, CLOSE))
-            await _send(answer, request.identity, receive, send)
+            await _send(answer, request, receive, send)
         except ClientGone:
             gate.metrics.reject("client_gone")
             return
@@ -249,13 +251,16 @@ def _length(headers: Mapping[bytes, bytes]) -> int | None:
     return int(length) if length is not None and length.isdigit() else None
 
 
-async def _send(answer: Answer, identity: Identity, receive: Receive, send: Send) -> None:
+async def _send(answer: Answer, request: Request, receive: Receive, send: Send) -> None:
     head = [
         (b"content-type", answer.content_type.encode("latin-1")),
         (b"content-length", b"%d" % len(answer.body)),
         *answer.headers,
-        *identity.headers(),
+        *request.identity.headers(),
     ]
+    direct = request.direct if answer.status == 200 and CLOSE not in answer.headers else None
+    if direct is not None and direct.answer(head, answer.body):
+        return
     await send({"type": "http.response.start", "status": answer.status, "headers": head})
     if answer.status not in (408, 413):
         await send({"type": "http.response.body", "body": answer.body})

@@ -104,7 +104,9 @@ class Reservation:
         self.held = 0
 
 
-async def read_body(receive: Receive, declared: int | None, limits: Limits, reservation: Reservation) -> bytes:
+async def read_body(
+    receive: Receive, declared: int | None, limits: Limits, reservation: Reservation, there: bytes | None = None
+) -> bytes:
     """Returns a request's whole body.
 
     Args:
@@ -112,6 +114,7 @@ async def read_body(receive: Receive, declared: int | None, limits: Limits, rese
         declared: The Content-Length, if there was one. One over the limit is refused before a byte is read.
         limits: ``body_bytes`` and ``body_seconds`` are used.
         reservation: Grows by what was read.
+        there: The body, if it came with the head; then nothing is received.
 
     Raises:
         RequestError: 413 when it is too large, with or without Content-Length; 408 when it comes too slowly.
@@ -120,6 +123,11 @@ async def read_body(receive: Receive, declared: int | None, limits: Limits, rese
     """
     if declared is not None and declared > limits.body_bytes:
         raise _too_large(limits, f"{declared}")
+    if there is not None:
+        if len(there) > limits.body_bytes:
+            raise _too_large(limits, "more")
+        reservation.grow(len(there))
+        return there
     chunks: list[bytes] = []
     total, more = 0, True
     try:
