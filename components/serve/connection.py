@@ -63,11 +63,14 @@ class BoundedProtocol(HttpToolsProtocol):
         self._extensions: dict[str, Any] = {DIRECT: Direct(self)}
         self._head_bytes = 0
         self._in_head = True
+        self._idle_since = 0.0
         self._clock: TimerHandle | None = self.loop.call_later(self.limits.header_seconds, self._too_slow)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stops the clock."""
+        """Stops the clocks."""
         self._stop_clock()
+        if self.timeout_keep_alive_task is not None:
+            self.timeout_keep_alive_task.cancel()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -101,18 +104,46 @@ class BoundedProtocol(HttpToolsProtocol):
         self._in_head = True
 
     def on_response_complete(self) -> None:
-        """An answer is whole."""
+        """An answer is whole; the connection is kept for the next request, if that comes in time.
+
+        uvicorn sets a timer after each answer and stops it at the next request. Here one looks when it comes to it.
+        """
         self.transport.flush()
-        super().on_response_complete()
+        self._idle_since = self.loop.time()
+        if self.pipeline or self.transport.is_closing():
+            super().on_response_complete()
+            return
+        self.server_state.total_requests += 1
+        self.flow.resume_reading()
+        if self.timeout_keep_alive_task is None:
+            self._look_after(self.timeout_keep_alive)
 
     def send_400_response(self, msg: str) -> None:
         """Answers what is no HTTP."""
         self._refuse(400, "expected an HTTP/1.1 request, found something else")
 
+    def _unset_keepalive_if_required(self) -> None:
+        pass  # the timer finds out by itself that it came too early
+
+    def _look_after(self, seconds: float) -> None:
+        self.timeout_keep_alive_task = self.loop.call_later(seconds, self._look)
+
+    def _look(self) -> None:
+        self.timeout_keep_alive_task = None
+        if self._at_work() or self._head_bytes:  # then the end of that answer begins anew
+            return
+        left = self._idle_since + self.timeout_keep_alive - self.loop.time()
+        if left > 0:
+            self._look_after(left)
+        else:
+            self.timeout_keep_alive_handler()
+
+    def _at_work(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete
+
     def _too_slow(self) -> None:
         self._clock = None
-        at_work = self.cycle is not None and not self.cycle.response_complete
-        if self._in_head and not at_work and not self.transport.is_closing():
+        if self._in_head and not self._at_work() and not self.transport.is_closing():
             if self._head_bytes:
                 self._refuse(408, f"expected a head within {self.limits.header_seconds:g} s, found a part of it")
             else:

@@ -35,6 +35,7 @@ class Limits(NamedTuple):
         request_seconds: From the queue to the answer; SageMaker gives up after 60.
         body_seconds: For a client to send its body.
         header_seconds: For a client to send a request's line and headers.
+        idle_seconds: For a client to begin its next request on a connection that is kept.
     """
 
     body_bytes: int = 16 * MEBIBYTE
@@ -49,6 +50,7 @@ class Limits(NamedTuple):
     request_seconds: float = 60.0
     body_seconds: float = 30.0
     header_seconds: float = 10.0
+    idle_seconds: float = 75.0
 
     @property
     def image(self) -> ImageLimits:

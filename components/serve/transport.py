@@ -117,6 +117,6 @@ def configuration(server: Server, host: str, port: int, log_level: str) -> uvico
         server_header=False,
         date_header=False,
         backlog=2048,
-        timeout_keep_alive=75,
+        timeout_keep_alive=server.limits.idle_seconds,
         timeout_graceful_shutdown=DRAIN_SECONDS,
     )

@@ -89,11 +89,12 @@ def main() -> None:
     parser.add_argument("--drain-delay", type=float, default=0.5)
     parser.add_argument("--header-seconds", type=float, default=10.0)
     parser.add_argument("--body-seconds", type=float, default=30.0)
+    parser.add_argument("--idle-seconds", type=float, default=75.0)
     args = parser.parse_args()
     capture = None
     if args.capture_to:
         capture = CaptureWriter(args.capture_to, "trivial", sampling_percentage=100, spool=args.spool, rotate_seconds=5)
-    limits = Limits(header_seconds=args.header_seconds, body_seconds=args.body_seconds)
+    limits = Limits(header_seconds=args.header_seconds, body_seconds=args.body_seconds, idle_seconds=args.idle_seconds)
     model = Finding() if args.detector else Trivial(args.seconds)
     server = Server(loaded(model), "trivial", Policy(), limits, capture)
     listening = socket.socket(fileno=args.socket)
