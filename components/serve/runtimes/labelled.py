@@ -31,7 +31,12 @@ class Labelled:
 
     def document(self, outputs: NDArray[np.float32]) -> Any:
         """Returns ``{"predictions": [{"class", "label", "score", "top": […]}, …]}``, one an image."""
-        return {"predictions": [self._one(row) for row in outputs]}
+        return {
+            "predictions": [
+                self._one(order.tolist(), row[order].tolist())
+                for order, row in zip(ranked(outputs, self.top), outputs, strict=True)
+            ]
+        }
 
     def bare(self, outputs: NDArray[np.float32]) -> list[list[int]]:
         """Returns the classes alone, ``[[25], …]``."""
@@ -41,10 +46,11 @@ class Labelled:
         """Returns ``probabilities`` float32 ``(batch, classes)`` and ``class`` int64 ``(batch,)``."""
         return {"probabilities": outputs, "class": ranked(outputs, 1)[:, 0]}
 
-    def _one(self, row: NDArray[np.float32]) -> dict[str, Any]:
-        # Row by row, and no array as an index: of the time of a whole lone request, `ranked` here would take 7 % more.
-        best = (-row).argsort(kind="stable")[: self.top].tolist()
-        top = [{"class": number, "label": self.labels[number], "score": row.item(number)} for number in best]
+    def _one(self, classes: list[int], scores: list[float]) -> dict[str, Any]:
+        top = [
+            {"class": number, "label": self.labels[number], "score": score}
+            for number, score in zip(classes, scores, strict=True)
+        ]
         return {**top[0], "top": top}
 
 
@@ -52,4 +58,4 @@ def ranked(outputs: NDArray[np.float32], count: int) -> NDArray[np.int64]:
     """Returns the ``count`` best classes of each row, best first ``(batch, count)``; of equals the lower first."""
     if count == 1:
         return np.argmax(outputs, axis=1)[:, None]
-    return (-outputs).argsort(axis=1, kind="stable")[:, :count]
+    return np.argsort(-outputs, axis=1, kind="stable")[:, :count]
