@@ -5,8 +5,9 @@ also what orders the two: nothing is read that the pipe has not told. The frames
 ends of a pipe lock it while they copy, so a writer process that lost the processor just then would have the server's
 event loop wait for it, for milliseconds.
 
-The first page is the process's ledger, the rest the frames'. Memory is taken up as it is used: what has been read makes
-room, and an empty ring begins at its front again, so that a writer that keeps up uses a megabyte or two of many.
+The first page is the process's ledger, the rest the frames'. Memory is taken up as it is used, and a page's first use
+costs more than what is copied into it. So the frames' memory has two parts: a writer that keeps up is served from the
+first one, a few megabytes round and round, and only what does not fit there goes to the other, the long one.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ TOLD = struct.Struct("<QQ")
 """What the pipe says of a run: where it starts, and its bytes."""
 
 _PAGE = mmap.PAGESIZE
-_KEPT = 8 * 1024 * 1024  # bytes that stay with an empty ring, for the next burst
+_USUAL = 4 * 1024 * 1024  # bytes of the first part, whose memory stays
 _JOINED = 192 * 1024  # bytes that are copied once more, to be copied in one piece
 _TAKEN = struct.Struct("<q")
 
@@ -70,75 +71,108 @@ class Run(NamedTuple):
     records: int
 
 
+class _Part:
+    """A stretch of the ring, filled round and round: what has been read makes room.
+
+    Args:
+        start: Bytes from the ring's front.
+        size: Bytes.
+
+    Attributes:
+        start: As given.
+        end: Bytes from the ring's front.
+        runs: What lies here, the oldest first.
+        top: The furthest end of a run since the memory was last given back.
+    """
+
+    def __init__(self, start: int, size: int) -> None:
+        self.start, self.end = start, start + size
+        self.runs: deque[Run] = deque()
+        self.top = self._next = start
+
+    def add(self, size: int, records: int) -> Run | None:
+        """Returns where a run goes, or None while there is no room for it in one piece."""
+        start = self._room(size)
+        if start is None:
+            return None
+        run = Run(start, size, records)
+        self.runs.append(run)
+        self._next = start + size
+        self.top = max(self.top, self._next)
+        return run
+
+    def _room(self, size: int) -> int | None:
+        if not self.runs:
+            return self.start if size <= self.end - self.start else None
+        oldest = self.runs[0].start
+        if self._next <= oldest:  # what was put last lies in front of what was put first
+            return self._next if self._next + size <= oldest else None
+        if self._next + size <= self.end:
+            return self._next
+        return self.start if self.start + size <= oldest else None
+
+
 class Ring:
     """The server's end.
 
     Args:
-        size: Bytes for frames; a run must fit.
+        size: Bytes of the part for bursts; an empty ring takes any run that fits.
+        usual: Bytes of the part that is used first.
 
     Raises:
         InputError: The system gives no such memory.
 
     Attributes:
         descriptor: Of the memory, for the process.
-        size: As given.
+        size: Bytes for frames, of both parts.
         runs: What was put and not released, the oldest first.
         used: Bytes of these.
     """
 
-    def __init__(self, size: int) -> None:
-        self.size = size
+    def __init__(self, size: int, usual: int = _USUAL) -> None:
+        self.size = usual + size
         try:
             self.descriptor = os.memfd_create("roadworthy-capture")
-            os.ftruncate(self.descriptor, _PAGE + size)
-            self._memory = mmap.mmap(self.descriptor, _PAGE + size)
+            os.ftruncate(self.descriptor, _PAGE + self.size)
+            self._memory = mmap.mmap(self.descriptor, _PAGE + self.size)
         except OSError as error:  # no descriptor left, or a limit on the size of files, for which memory counts as one
-            raise InputError(f"expected {size} bytes of memory to share, found {error.strerror}") from None
+            raise InputError(f"expected {self.size} bytes of memory to share, found {error.strerror}") from None
+        self._usual, self._burst = _Part(0, usual), _Part(usual, size)
         self.runs: deque[Run] = deque()
         self.used = 0
-        self._end = self._top = 0
 
     def put(self, pieces: Sequence[bytes], records: int) -> Run | None:
         """Copies frames in; returns where they lie, or None while there is no room for them in one piece."""
         size = sum(map(len, pieces))
-        start = self._room(size)
-        if start is None:
+        run = self._usual.add(size, records) or self._burst.add(size, records)
+        if run is None:
             return None
-        self._memory.seek(_PAGE + start)
+        self._memory.seek(_PAGE + run.start)
         # Few copies of much: a call costs more than a kilobyte. A buffer of more than this would be mapped each time.
         for piece in (b"".join(pieces),) if size <= _JOINED else pieces:
             self._memory.write(piece)
-        run = Run(start, size, records)
         self.runs.append(run)
         self.used += size
-        self._end = start + size
-        self._top = max(self._top, self._end)
         return run
-
-    def _room(self, size: int) -> int | None:
-        if not self.runs:
-            return 0 if size <= self.size else None
-        oldest = self.runs[0].start
-        if self._end <= oldest:  # what was put last lies in front of what was put first
-            return self._end if self._end + size <= oldest else None
-        if self._end + size <= self.size:
-            return self._end
-        return 0 if size <= oldest else None
 
     def release(self, runs: int) -> int:
         """Makes room of the oldest runs; returns how many records they held."""
         records = 0
         for _ in range(runs):
             run = self.runs.popleft()
+            part = self._usual if run.start < self._burst.start else self._burst
+            part.runs.popleft()  # the same: each part's runs are in the order of all
             self.used -= run.size
             records += run.records
         return records
 
     def shrink(self) -> None:
-        """Gives back the memory that a burst has taken, once nothing waits."""
-        if not self.runs and self._top > _KEPT:
-            self._memory.madvise(mmap.MADV_REMOVE, _PAGE + _KEPT, len(self._memory) - _PAGE - _KEPT)
-            self._top = 0
+        """Gives back the memory that a burst has taken, once nothing of it waits."""
+        burst = self._burst
+        front = -(-burst.start // _PAGE) * _PAGE  # of its first page that is all its own
+        if not burst.runs and burst.top > front:
+            self._memory.madvise(mmap.MADV_REMOVE, _PAGE + front, burst.top - front)
+            burst.top = burst.start
 
     def close(self) -> None:
         """Gives all memory back but the ledger's, which can still be read."""
