@@ -117,7 +117,7 @@ class Ring:
 
     Args:
         size: Bytes of the part for bursts; an empty ring takes any run that fits.
-        usual: Bytes of the part that is used first.
+        usual: Bytes of the part that is used first, in whole pages.
 
     Raises:
         InputError: The system gives no such memory.
@@ -169,9 +169,8 @@ class Ring:
     def shrink(self) -> None:
         """Gives back the memory that a burst has taken, once nothing of it waits."""
         burst = self._burst
-        front = -(-burst.start // _PAGE) * _PAGE  # of its first page that is all its own
-        if not burst.runs and burst.top > front:
-            self._memory.madvise(mmap.MADV_REMOVE, _PAGE + front, burst.top - front)
+        if not burst.runs and burst.top > burst.start:
+            self._memory.madvise(mmap.MADV_REMOVE, _PAGE + burst.start, burst.top - burst.start)
             burst.top = burst.start
 
     def close(self) -> None:
